@@ -1,0 +1,79 @@
+# Everything happens in .venv; needed beforehand are only make and Python 3.11 or newer.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+EXAMPLES := manifests/examples
+CODE := $(wildcard lint webhook tests benchmarks)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# A copied .venv would run the code at the old place, and one whose Python is gone runs nothing: make it again.
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/place),$(CURDIR))
+.venv/place: again
+endif
+
+.PHONY: help
+help:  ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: demo
+demo: .venv/installed  ## Lint the examples, and show the fixes of one of them.
+	@echo '$$ jobwarden lint $(EXAMPLES)'
+	@$(BIN)/jobwarden lint $(EXAMPLES) || test $$? -eq 1
+	@set -- $(EXAMPLES)/*.yaml; echo "\$$ jobwarden lint --fix --diff $$1"; \
+	$(BIN)/jobwarden lint --fix --diff "$$1" || test $$? -eq 1
+
+.PHONY: test
+test: check  ## Check, then run all tests (PYTEST_ARGS='-n 2' shares them out).
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: .venv/test  ## Lint, formatting, types and layers; changes nothing.
+	@$(BIN)/ruff check --quiet $(CODE)
+	@$(BIN)/ruff format --quiet --diff $(CODE)
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	@$(BIN)/lint-imports --no-logo > .venv/layers 2>&1 || { cat .venv/layers; exit 1; }
+	@echo 'ruff, mypy and import-linter are content.'
+
+.PHONY: fix
+fix: .venv/test  ## Mend what ruff can mend, and format.
+	@$(BIN)/ruff check --quiet --fix $(CODE)
+	@$(BIN)/ruff format --quiet $(CODE)
+
+.PHONY: clean
+clean:  ## Remove what these commands made.
+	@rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The first Python that is new enough and able to make a virtual environment.
+.venv/place:
+	@old=; bare=; found=; \
+	for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
+	    "$$python" -c '' 2>/dev/null || continue; \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { old=$$python; continue; }; \
+	    "$$python" -c 'import ensurepip, venv' 2>/dev/null || { bare=$${bare:-$$python}; continue; }; \
+	    found=$$python; break; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+	    echo "$$bare cannot make virtual environments: install python3-venv (apt install python3-venv)."; \
+	    exit 1; \
+	elif [ -z "$$found" ]; then \
+	    echo "Python 3.11 or newer is needed$${old:+ ($$old is older)}: install it, or name it: make PYTHON=..."; \
+	    exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$found" --version) ..."; \
+	"$$found" -m venv --clear .venv
+	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows dependency groups
+	@echo '$(CURDIR)' > $@
+
+.venv/installed: .venv/place pyproject.toml
+	@echo 'Installing jobwarden into .venv ...'
+	@$(PIP) install --editable .
+	@touch $@
+
+.venv/test: .venv/installed
+	@echo 'Installing the tools for checks and tests into .venv ...'
+	@$(PIP) install --group test
+	@touch $@
+
+.PHONY: again
+again:

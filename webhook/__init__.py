@@ -1,0 +1,1 @@
+"""The admission webhook will live here; there is nothing to run yet."""
