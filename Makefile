@@ -40,6 +40,15 @@ fix: .venv/test  ## Mend what ruff can mend, and format.
 	@$(BIN)/ruff check --quiet --fix $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 
+.PHONY: reference
+reference: .venv/installed  ## Write lint/rules/README.md again, from the rules.
+	@$(BIN)/python -c 'from lint.reference import page; print(page(), end="")' > .venv/reference
+	@mv .venv/reference lint/rules/README.md
+
+.PHONY: bench
+bench: .venv/installed  ## Print how fast the linter is, as ratios.
+	@$(BIN)/python benchmarks/speed.py
+
 .PHONY: clean
 clean:  ## Remove what these commands made.
 	@rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,21 +1,18 @@
 """Edits of a JSON tree, and what they look like as a JSON patch (RFC 6902)."""
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lint.path import Path, dotted, pointer
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(NamedTuple):
     """Put `value` at `path`; missing and null parents are made, an index equal to the length appends."""
 
     path: Path
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(NamedTuple):
     """Take what is at `path` away; nothing happens when there is nothing."""
 
     path: Path
@@ -36,42 +33,55 @@ def apply(tree: Any, edits: tuple[Edit, ...]) -> tuple[Any, list[dict[str, Any]]
     Raises:
         EditError: an edit does not fit the tree.
     """
-    patch: list[dict[str, Any]] = []
+    work = _Work([], {})
     for edit in edits:
-        if isinstance(edit, Set):
-            tree = _set(tree, edit.path, edit.value, 0, patch)
-        else:
-            tree = _remove(tree, edit.path, 0, patch)
-    return tree, patch
+        tree = _set(tree, edit, 0, work) if isinstance(edit, Set) else _remove(tree, edit.path, 0, work)
+    return tree, work.patch
 
 
-def _set(tree: Any, path: Path, value: Any, depth: int, patch: list[dict[str, Any]]) -> Any:
-    """Rebuild the containers along `path[depth:]`; one operation goes to `patch` where the tree ends."""
+class _Work(NamedTuple):
+    """What comes of the edits so far."""
+
+    patch: list[dict[str, Any]]
+
+    copies: dict[int, Any]
+    """Maps and lists that nobody else has, by their identity: they can be changed in place."""
+
+    def copy(self, tree: Any) -> Any:
+        """Return a map or list that can be changed in place."""
+        if id(tree) in self.copies:
+            return tree
+        copy = tree.copy()
+        self.copies[id(copy)] = copy
+        return copy
+
+
+def _set(tree: Any, edit: Set, depth: int, work: _Work) -> Any:
+    """Rebuild the containers along the path from `depth` on; the patch gets an operation where the tree ends."""
+    path, value = edit.path, edit.value
     if depth == len(path):
         if not same(tree, value):
-            patch.append({"op": "replace", "path": pointer(path), "value": value})
+            work.patch.append({"op": "replace", "path": pointer(path), "value": value})
         return value
     step = path[depth]
     if tree is None and (isinstance(step, str) or step == 0):
-        patch.append({"op": "replace", "path": pointer(path[:depth]), "value": nested(path[depth:], value)})
-        return nested(path[depth:], value)
+        value = nested(path[depth:], value)
+        work.patch.append({"op": "replace", "path": pointer(path[:depth]), "value": value})
+        return value
     _check(tree, path, depth)
-    copy = tree.copy()
-    if isinstance(step, str):
-        exists = step in copy
-    elif exists := step < len(copy):
-        pass
+    exists = step in tree if isinstance(step, str) else step < len(tree)
+    new = _set(tree[step], edit, depth + 1, work) if exists else nested(path[depth + 1 :], value)
+    copy = work.copy(tree)
+    if not exists:
+        work.patch.append({"op": "add", "path": pointer(path[: depth + 1]), "value": new})
+    if step == len(copy):
+        copy.append(new)
     else:
-        copy.append(None)
-    if exists:
-        copy[step] = _set(copy[step], path, value, depth + 1, patch)
-    else:
-        copy[step] = nested(path[depth + 1 :], value)
-        patch.append({"op": "add", "path": pointer(path[: depth + 1]), "value": copy[step]})
+        copy[step] = new
     return copy
 
 
-def _remove(tree: Any, path: Path, depth: int, patch: list[dict[str, Any]]) -> Any:
+def _remove(tree: Any, path: Path, depth: int, work: _Work) -> Any:
     """Rebuild the containers along `path[depth:]` without its last step."""
     if not path:
         raise EditError("the whole object cannot be removed")
@@ -81,12 +91,13 @@ def _remove(tree: Any, path: Path, depth: int, patch: list[dict[str, Any]]) -> A
     _check(tree, path, depth)
     if isinstance(step, int) and step >= len(tree):
         return tree
-    copy = tree.copy()
+    below = _remove(tree[step], path, depth + 1, work) if depth + 1 < len(path) else None
+    copy = work.copy(tree)
     if depth + 1 == len(path):
         del copy[step]
-        patch.append({"op": "remove", "path": pointer(path)})
+        work.patch.append({"op": "remove", "path": pointer(path)})
     else:
-        copy[step] = _remove(copy[step], path, depth + 1, patch)
+        copy[step] = below
     return copy
 
 
@@ -101,8 +112,14 @@ def _check(tree: Any, path: Path, depth: int) -> None:
 
 
 def nested(path: Path, value: Any) -> Any:
-    """Wrap `value` in the containers that `path` names: `("a", "b")` gives `{"a": {"b": value}}`."""
+    """Wrap `value` in the containers that `path` names: `("a", "b")` gives `{"a": {"b": value}}`.
+
+    Raises:
+        EditError: an index other than 0, which an empty list has no place for.
+    """
     for step in reversed(path):
+        if step and isinstance(step, int):
+            raise EditError(f"an empty list has no place for {step}")
         value = {step: value} if isinstance(step, str) else [value]
     return value
 

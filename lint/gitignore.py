@@ -7,8 +7,8 @@ pattern that matches an entry: 19 ms for all.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 FOLDER = "\0"
 """What is appended to the name of a folder, so that patterns which end in `/` match nothing else."""
@@ -46,8 +46,7 @@ class _Broken(Exception):
     """The pattern can match nothing; git passes over it, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(NamedTuple):
     """One line of a `.gitignore`."""
 
     expression: str

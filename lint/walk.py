@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lint.gitignore import FOLDER, Gitignore
 
@@ -22,8 +22,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """A path, or a line of it, that cannot be read."""
 
     path: str
@@ -75,8 +74,7 @@ def _unreadable(path: str, why: int | OSError) -> Unreadable:
     return Unreadable(path, f"{_KINDS.get(why, 'something special')}, not a file")
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     """A folder on the way."""
 
     path: str

@@ -1,0 +1,217 @@
+"""The command line: `jobwarden lint`, `jobwarden rules` and `jobwarden explain`."""
+
+import argparse
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lint import crash
+from lint.version import VERSION
+
+if TYPE_CHECKING:
+    from lint.policy import Policy
+    from lint.rule import Rule
+
+POLICY_NAME = "jobwarden.yaml"
+_INTERRUPTED, _PIPE_CLOSED, _BUG = 130, 141, 3
+"""Exit statuses; the first two are those of a command that a signal ended."""
+
+
+class UserError(Exception):
+    """Something that the user can mend."""
+
+
+def main() -> NoReturn:
+    """Run the command line and leave."""
+    gc.disable()  # the trees of a run have no cycles, and looking for some takes longer than linting
+    try:
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"jobwarden: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    except BrokenPipeError:
+        status = _PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the one place where a bug of ours ends up
+        crash.tell(error, " ".join(sys.argv))
+        status = _BUG
+    os._exit(status)  # freeing the trees one by one would take longer than a small run
+
+
+def _run(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a name or a line that the terminal cannot show
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 2
+    commands = {"lint": _lint, "rules": _rules, "explain": _explain}
+    if options.command not in commands:
+        parser.print_help(sys.stderr)
+        return 2
+    return commands[options.command](options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jobwarden", description="Finds and fixes what goes wrong with Kubernetes Jobs and CronJobs."
+    )
+    parser.add_argument("--version", action="version", version=f"jobwarden {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _lint_parser(commands.add_parser("lint", help="check manifests, and fix them with --fix"))
+    commands.add_parser("rules", help="list all rules")
+    explain = commands.add_parser("explain", help="tell what a rule looks for, and why")
+    explain.add_argument("rule", metavar="RULE")
+    return parser
+
+
+def _lint_parser(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `jobwarden lint`."""
+    add = parser.add_argument
+    parser.description = (
+        "Exit status: 0 nothing found, 1 findings, 2 wrong usage or nothing readable, 3 a bug of Jobwarden."
+    )
+    add(
+        "paths",
+        nargs="*",
+        default=["."],
+        metavar="PATH",
+        help="files, folders, or - for the standard input; default: .",
+    )
+    add("--fix", action="store_true", help="make the safe fixes; of the standard input, print the result")
+    add(
+        "--unsafe-fixes",
+        action="store_true",
+        help="with --fix: make fixes as well that may change what a Job does",
+    )
+    add("--diff", action="store_true", help="show what --fix would change, and write nothing")
+    add("--format", choices=("text", "concise", "json"), default="text", help="default: text")
+    add("--select", action="append", metavar="RULES", help="run these rules only, separated by commas")
+    add("--ignore", action="append", metavar="RULES", help="leave these rules out")
+    severities = ("error", "warning", "info")
+    add("--show", choices=severities, default="warning", help="the least severity to show; default: warning")
+    add(
+        "--fail-on",
+        choices=severities[:2],
+        default="warning",
+        help="the least severity that fails; default: warning",
+    )
+    add(
+        "--policy",
+        metavar="FILE",
+        help=f"default: {POLICY_NAME} above the paths, up to the root of the repository",
+    )
+    add("--kubernetes-version", metavar="1.NN", help="the minor that the Jobs are for")
+    add("--strict", action="store_true", help="templates and what cannot be read fail the run")
+    add("--stats", action="store_true", help="count the findings of each rule")
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from lint.file import Fixing
+    from lint.rule import Severity
+    from lint.run import Options, run
+
+    fixing = Fixing(unsafe=options.unsafe_fixes) if options.fix or options.diff else None
+    if options.unsafe_fixes and fixing is None:
+        raise UserError("--unsafe-fixes says which fixes --fix or --diff makes: give one of them as well")
+    return run(
+        Options(
+            paths=tuple(options.paths),
+            policy=_policy(options),
+            fixing=fixing,
+            diff=options.diff,
+            format=options.format,
+            show=Severity[options.show.upper()],
+            fail_on=Severity[options.fail_on.upper()],
+            strict=options.strict,
+            stats=options.stats,
+            colour=sys.stdout.isatty()
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb",
+        )
+    )
+
+
+def _policy(options: argparse.Namespace) -> "Policy":
+    """Put the policy file and the options together."""
+    from lint.policy import Policy
+
+    path = options.policy or _find_policy(options.paths)
+    policy = _load(path) if path else Policy()
+    selected, ignored = _ids(options.select), _ids(options.ignore)
+    minor = _minor(options.kubernetes_version) if options.kubernetes_version else policy.minor
+    return policy.narrowed(selected, ignored, minor)
+
+
+def _load(path: str) -> "Policy":
+    from lint.policy_file import PolicyError, load
+
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return load(file.read(), path)
+    except OSError as error:
+        raise UserError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: it is not UTF-8") from error
+    except PolicyError as error:
+        raise UserError(f"the policy cannot be used\n{error}") from error
+
+
+def _find_policy(paths: list[str]) -> str | None:
+    """Look for a policy in the folder that holds all paths, and above it up to the root of its repository."""
+    folder = os.path.commonpath([os.path.realpath("." if path == "-" else path) for path in paths])
+    while True:
+        candidate = os.path.join(folder, POLICY_NAME)
+        if os.path.isfile(candidate):
+            return os.path.relpath(candidate)
+        above = os.path.dirname(folder)
+        if above == folder or os.path.lexists(os.path.join(folder, ".git")):
+            return None
+        folder = above
+
+
+def _ids(texts: list[str] | None) -> frozenset[str]:
+    """Return the rule ids of an option."""
+    return frozenset(_rule(name).id for text in texts or () for name in text.replace(",", " ").split())
+
+
+def _rule(name: str) -> "Rule[Any]":
+    """Find a rule by its id."""
+    from lint.rules import RULES
+
+    for rule in RULES:
+        if rule.id == name:
+            return rule
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, [rule.id for rule in RULES], 1)
+    raise UserError(
+        f"there is no rule {name!r}" + (f": did you mean {close[0]}?" if close else "; see `jobwarden rules`")
+    )
+
+
+def _minor(version: str) -> int:
+    """Read `1.34`."""
+    major, _, minor = version.removeprefix("v").partition(".")
+    if major != "1" or not minor.isdecimal():
+        raise UserError(f"--kubernetes-version takes a minor such as 1.34, not {version!r}")
+    return int(minor)
+
+
+def _rules(_options: argparse.Namespace) -> int:
+    from lint.reference import table
+
+    print(table())
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from lint.reference import section
+
+    print(section(_rule(options.rule)))
+    return 0

@@ -1,0 +1,250 @@
+"""YAML text to nodes with positions, composed as Kubernetes' YAML library does.
+
+PyYAML's parser gives the events. Composing them is done here, without recursion and within limits: the
+library's own composer crashes on deep nesting, and hides duplicate keys and the order of merges.
+Aliases stay aliases: what they stand for is shared, never copied.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import yaml
+
+from lint.scalar import TAG, ScalarError, construct, key_text
+
+try:
+    from yaml._yaml import CParser as _Parser
+except ImportError:  # PyYAML was built without libyaml
+
+    class _Parser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[no-redef]
+        """The same events, slower."""
+
+        def __init__(self, text: str) -> None:
+            yaml.reader.Reader.__init__(self, text)
+            yaml.scanner.Scanner.__init__(self)
+            yaml.parser.Parser.__init__(self)
+
+
+MAX_DEPTH = 512
+MAX_NODES = 400_000
+_OPEN = -1
+"""The end of a collection that is being read."""
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_LATE_MARK = re.compile("(?<=[\n\r\x85\u2028\u2029])\ufeff")
+
+
+class DocumentError(Exception):
+    """The text is not a document that Kubernetes reads."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.index = index
+        """Where in the text, in characters."""
+
+
+class Node:
+    """A place in the text and the JSON value that stands there."""
+
+    __slots__ = tuple("anchor children end flow merge pairs shared size start style target value".split())
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        """Index of the first character, of the anchor or tag if there is one."""
+        self.end = end
+        """Index after the last character; for block collections it lies after trailing comments."""
+        self.value: Any = None
+        self.size = 1
+        """Values here and below, aliases followed."""
+        self.anchor: str | None = None
+        self.shared = False
+        """An alias stands for it elsewhere."""
+        self.flow = False
+        self.style: str | None = None
+        """`'`, `"`, `|` or `>`; None for plain scalars and everything else."""
+        self.merge = False
+        """It is `<<`, which as a key merges maps."""
+        self.children: list[Node] = []
+        """Items of a list; of a map its keys and values in turn."""
+        self.pairs: list[tuple[Node, Node]] | None = None
+        """Keys and values of a map; None for everything else."""
+        self.target: Node | None = None
+        """What an alias stands for."""
+
+    @property
+    def is_list(self) -> bool:
+        """It is a list, and not an alias of one."""
+        return self.target is None and self.pairs is None and isinstance(self.value, list)
+
+    def find(self, step: str | int) -> "tuple[Node | None, Node, Node] | None":
+        """Return key, value and the collection that holds them: another one when a merge key brings them."""
+        node = self.target or self
+        if isinstance(step, int):
+            return (None, node.children[step], self) if node.is_list and step < len(node.children) else None
+        found = None
+        for key, value in node.pairs or ():
+            if key.merge:
+                for source in merge_sources(value):
+                    found = source.find(step) or found
+            elif key_text(key.value) == step:
+                found = (key, value, self)
+        return found
+
+    def leaves(self) -> Iterator["Node"]:
+        """Iterate over scalars, aliases and empty collections in the order of the text."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            if node.children:
+                stack += reversed(node.children)
+            else:
+                yield node
+
+
+def merge_sources(value: Node) -> list[Node]:
+    """Return the maps that a merge key brings, the strongest last.
+
+    Raises:
+        DocumentError: something else than a map or a list of maps.
+    """
+    sources = [node.target or node for node in (reversed(value.children) if value.is_list else [value])]
+    if any(source.pairs is None for source in sources):
+        raise DocumentError("a merge key takes a map or a list of maps", value.start)
+    return sources
+
+
+def compose(text: str, duplicates: list[Node]) -> Node:
+    """Read the first document of a text; what follows it is ignored, as Kubernetes does.
+
+    A key that the same map has again later goes to `duplicates`: the last one counts.
+
+    Raises:
+        DocumentError: it is not YAML as Kubernetes reads it, or over the limits above.
+    """
+    try:
+        return _compose(_Parser(_readable(text)), duplicates)
+    except yaml.MarkedYAMLError as error:
+        mark = error.context_mark if "end of stream" in str(error.problem) else error.problem_mark
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise DocumentError(problem, min(mark.index, len(text)) if mark else 0) from error
+    except yaml.reader.ReaderError as error:
+        match = _UNPRINTABLE.search(text)
+        raise DocumentError("a control character stands here", match.start() if match else 0) from error
+    except (ValueError, OverflowError) as error:
+        raise DocumentError("a number here is no character of Unicode", getattr(error, "start", 0)) from error
+
+
+def _readable(text: str) -> str:
+    """Return the text as Kubernetes reads it: without byte order mark, and every line with its end."""
+    if "\ufeff" in text:
+        if mark := _LATE_MARK.search(text):
+            raise DocumentError("a byte order mark stands here: Kubernetes takes it for text", mark.start())
+        text = "\n" + text[1:] if text[0] == "\ufeff" else text  # as long as before: indexes stay right
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
+    """Build nodes from events until the outermost one is complete."""
+    next_event: Callable[[], Any] = parser.get_event
+    anchors: dict[str, Node] = {}
+    holder = Node(0, 0)
+    stack, total = [holder], 0
+    while (kind := type(event := next_event())) not in _LAST:
+        if make := _START.get(kind):
+            node = make(event, stack[-1], anchors)
+            total += node.size
+            if total > MAX_NODES:
+                raise DocumentError(
+                    f"more than {MAX_NODES} values, those behind aliases included", node.start
+                )
+            stack[-1].children.append(node)
+            if node.end == _OPEN:
+                node.size = total
+                stack.append(node)
+                if len(stack) > MAX_DEPTH:
+                    raise DocumentError(f"nested deeper than {MAX_DEPTH} levels", node.start)
+        elif kind in _END:
+            _close(stack.pop(), event, total, duplicates)
+    return holder.children[0] if holder.children else Node(0, 0)
+
+
+def _collection(event: Any, _: Node, anchors: dict[str, Node]) -> Node:
+    """Make the node of a map or list that begins."""
+    node = Node(event.start_mark.index, _OPEN)
+    node.flow = bool(event.flow_style)
+    if event.anchor is not None:
+        node.anchor = event.anchor
+        anchors[event.anchor] = node
+    return node
+
+
+def _scalar(event: Any, parent: Node, anchors: dict[str, Node]) -> Node:
+    """Make the node of a scalar."""
+    node = Node(event.start_mark.index, event.end_mark.index)
+    node.style = event.style or None
+    value, plain = event.value, event.implicit[0]
+    if parent.flow and node.style is None and "?" in value:
+        raise DocumentError("a question mark needs quotes in flow style", node.start)
+    if value == "<<":
+        node.merge = plain or event.tag == f"{TAG}merge"
+    try:
+        node.value = construct(value, plain=plain, tag=event.tag)
+    except ScalarError as error:
+        raise DocumentError(str(error), node.start) from error
+    if event.anchor is not None:
+        node.anchor = event.anchor
+        anchors[event.anchor] = node
+    return node
+
+
+def _alias(event: Any, _: Node, anchors: dict[str, Node]) -> Node:
+    """Make the node of an alias; its anchor stands before it and is complete."""
+    node = Node(event.start_mark.index, event.end_mark.index)
+    target = anchors.get(event.anchor)
+    if target is None:
+        raise DocumentError(f"unknown anchor {event.anchor!r}", node.start)
+    if target.end == _OPEN:
+        raise DocumentError(f"anchor {event.anchor!r} contains itself", node.start)
+    target.shared = True
+    node.target = target
+    node.value = target.value
+    node.size = target.size
+    return node
+
+
+def _close(node: Node, event: Any, total: int, duplicates: list[Node]) -> None:
+    """Complete a collection: its value, and the number of values in it."""
+    node.end = event.end_mark.index
+    node.size = total - node.size + 1
+    if type(event) is yaml.SequenceEndEvent:
+        node.value = [child.value for child in node.children]
+        return
+    children = iter(node.children)
+    node.pairs = list(zip(children, children, strict=True))
+    node.value = {}
+    keys: dict[str, Node] = {}
+    for key, value in node.pairs:
+        if key.merge:
+            for source in merge_sources(value):
+                node.value.update(source.value)
+            continue
+        text = key.value if type(key.value) is str else key_text(key.value)
+        if text is None:
+            raise DocumentError("this cannot be a key in JSON", key.start)
+        if text in keys:
+            duplicates.append(keys[text])
+        keys[text] = key
+        node.value[text] = value.value
+
+
+_START: dict[type, Callable[[Any, Node, dict[str, Node]], Node]] = {
+    yaml.ScalarEvent: _scalar,
+    yaml.MappingStartEvent: _collection,
+    yaml.SequenceStartEvent: _collection,
+    yaml.AliasEvent: _alias,
+}
+_END = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+_LAST = (yaml.DocumentEndEvent, yaml.StreamEndEvent)

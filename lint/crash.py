@@ -1,0 +1,19 @@
+"""What is said when Jobwarden itself is at fault; imports nothing that can be."""
+
+import sys
+
+from lint.version import VERSION
+
+
+def tell(error: Exception, where: str) -> None:
+    """Print what to paste into an issue."""
+    import traceback
+
+    sys.stdout.flush()
+    print(
+        f"jobwarden: a bug of Jobwarden, met in: {where!a}.\n"
+        "Please report it, with the lines below and what it was working on if you can show it.\n"
+        f"jobwarden {VERSION}, Python {sys.version.split()[0]}, {sys.platform}",
+        file=sys.stderr,
+    )
+    traceback.print_exception(error)

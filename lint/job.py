@@ -1,0 +1,117 @@
+"""One look at a Job, whether it stands alone or as the template of a CronJob."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+from lint.defaults import defaulted
+from lint.guards import Guards, guards_of
+from lint.path import Path
+from lint.view import View
+
+DEFAULT_MINOR = 35
+"""The Kubernetes 1.x minor that is assumed when nobody says: the oldest that is supported upstream."""
+
+
+class Job:
+    """A Job or CronJob as it was written; `effective` is the same object with the server's defaults.
+
+    Paths are the same in both: defaulting moves nothing. A fragment is a legal Job, and so is a tree of
+    wrong types; what is not there is a missing View.
+    """
+
+    def __init__(
+        self,
+        tree: Any,
+        minor: int = DEFAULT_MINOR,
+        comment: Callable[[Path], str] = lambda _: "",
+        repeated: tuple[Path, ...] = (),
+    ) -> None:
+        self.object = View(tree)
+        self.minor = minor
+        """The Kubernetes minor that the object is for: 35 means 1.35."""
+        self.comment = comment
+        """The comments on the line of a path and directly above it; empty where nobody sees any."""
+        self.repeated = repeated
+        """The keys that were written more than once in their map; known of a text only."""
+        self.is_effective = False
+        """The server's defaults are in it; it is its own `effective`, without a reference to itself: trees
+        are freed without a garbage collector."""
+        self._effective: Job | None = None
+        self.cronjob = (
+            self.object.at("kind").as_str() == "CronJob" or self.object.at("spec", "jobTemplate").given
+        )
+        base: Path = ("spec", "jobTemplate") if self.cronjob else ()
+        self.metadata = self.object.at("metadata")
+        self.job_metadata = self.object.at(*base, "metadata")
+        """Metadata of the Jobs that are made: for a CronJob, that of its template."""
+        self.spec = self.object.at(*base, "spec")
+        """The Job's spec."""
+        self.template = self.object.at(*base, "spec", "template")
+        self.pod = self.object.at(*base, "spec", "template", "spec")
+        """The Pod's spec."""
+
+    @property
+    def kind(self) -> str:
+        """`Job` or `CronJob`."""
+        return "CronJob" if self.cronjob else "Job"
+
+    @cached_property
+    def containers(self) -> tuple[View, ...]:
+        """The regular containers."""
+        return tuple(self.pod.at("containers").items())
+
+    @cached_property
+    def init_containers(self) -> tuple[View, ...]:
+        """The init containers, native sidecars among them."""
+        return tuple(self.pod.at("initContainers").items())
+
+    def all_containers(self) -> Iterator[View]:
+        """Iterate over init containers, then regular ones: the order in which they start."""
+        yield from self.init_containers
+        yield from self.containers
+
+    @cached_property
+    def guards(self) -> Guards:
+        """Who else has a say about this object."""
+        return guards_of(self.metadata, self.spec, self.job_metadata, self.pod)
+
+    @property
+    def effective(self) -> "Job":
+        """The Job after the API server's defaulting.
+
+        A partial object is left as it is: what it does not say, the object that it patches may say.
+        """
+        if self.is_effective or self.guards.partial or not isinstance(self.object.value, dict):
+            return self
+        if self._effective is None:
+            self._effective = Job(
+                defaulted(self.object.value, self.minor), self.minor, self.comment, self.repeated
+            )
+            self._effective.is_effective = True
+        return self._effective
+
+    def misplaced(self, key: str, *places: View) -> bool:
+        """Tell whether a key that is missing stands at a wrong place: to be moved, not to be written anew.
+
+        It is looked for from the object down to the Pod's spec, `places` left out: there it is right.
+        """
+        right = {place.path for place in places}
+        path = self.pod.path
+        above = (path[:depth] for depth in range(len(path) + 1))
+        return any(self.object.at(*place, key).given for place in above if place not in right)
+
+    @property
+    def indexed(self) -> bool:
+        """The completion mode is Indexed."""
+        return self.spec.at("completionMode").as_str() == "Indexed"
+
+    @property
+    def restart_policy(self) -> str | None:
+        """The Pod's restart policy as written, or None."""
+        return self.pod.at("restartPolicy").as_str()
+
+
+def is_sidecar(init_container: View) -> bool:
+    """Tell whether an init container is a native sidecar (`restartPolicy: Always`)."""
+    return init_container.at("restartPolicy").as_str() == "Always"

@@ -1,0 +1,164 @@
+"""What the rules say of a document, with its place in the text; and the document with their fixes made."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from lint.document import Document
+from lint.edit import Edit
+from lint.job import Job
+from lint.path import Path
+from lint.policy import UNUSED, Policy, Violation
+from lint.view import View
+
+_DIRECTIVE = re.compile(r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?")
+_MAX_PASSES = 20
+"""Fixes that make room for more fixes: more passes than this would mean that two rules undo each other."""
+
+
+class Located(NamedTuple):
+    """A violation and where it stands in the text of its document."""
+
+    violation: Violation
+    job: Job
+    base: Path
+    """Where the object stands in the document: not empty for an item of a List."""
+
+    start: int
+    """Index of the first character."""
+
+    end: int
+    note: str = ""
+    """Why its fix was not made."""
+
+    @property
+    def path(self) -> Path:
+        """The path from the root of the document."""
+        return self.base + self.violation.path
+
+
+class Fixed(NamedTuple):
+    """A document after its fixes."""
+
+    document: Document
+    made: tuple[Violation, ...]
+    refused: dict[tuple[str, Path], str]
+    """Why the fixes of these were not made, by rule and path from the root of the document."""
+
+
+def jobs(document: Document, policy: Policy) -> Iterator[tuple[Path, Job]]:
+    """Find the Jobs and CronJobs of a document, and where they stand in it."""
+    stack: list[Path] = [()]
+    repeated = document.repeated()
+    root = View(document.value)
+    while stack:
+        base = stack.pop()
+        tree = root.at(*base)
+        kind = tree.at("kind").as_str() or ""
+        if kind.endswith("List"):
+            stack += [item.path for item in tree.at("items").items()][::-1]
+        elif kind in ("Job", "CronJob") and (tree.at("apiVersion").as_str() or "").startswith("batch/"):
+            below = tuple(path[len(base) :] for path in repeated if path[: len(base)] == base)
+            comment = document.comment if not base else partial(_comment_below, document, base)
+            yield base, Job(tree.value, policy.minor, comment, below)
+
+
+def _comment_below(document: Document, base: Path, path: Path) -> str:
+    return document.comment(base + path)
+
+
+def check(document: Document, policy: Policy) -> list[Located]:
+    """Run the rules on the Jobs of a document, in the order of its text; what comments ignore is left out."""
+    found = []
+    for base, job in jobs(document, policy):
+        for violation in policy.check(job):
+            start, end = document.locate(base + violation.path)
+            found.append(Located(violation, job, base, start, end))
+    if found or "jobwarden:" in document.text:
+        found = list(_heeded(document, policy, found))
+    return sorted(found, key=lambda one: (one.start, one.violation.rule))
+
+
+def _heeded(document: Document, policy: Policy, found: list[Located]) -> Iterator[Located]:
+    """Leave out what comments ignore, and report the comments that ignore nothing."""
+    ignores = (
+        {
+            (line, name): index
+            for line, (index, comment) in document.comments.items()
+            for directive in _DIRECTIVE.finditer(comment)
+            for name in (directive[1] or "").replace(",", " ").split() or [""]
+        }
+        if "jobwarden:" in document.text
+        else {}
+    )
+    used = set()
+    for one in found:
+        lines = document.comment_lines(one.start) if ignores else []
+        matching = {(line, one.violation.rule) for line in lines} & ignores.keys()
+        used |= matching
+        if not matching or one.violation.rule == UNUSED:
+            yield one
+    base, job = next(jobs(document, policy), ((), None))
+    for (line, name), index in ignores.items():
+        violation = policy.unused(name, ()) if (line, name) not in used else None
+        if violation and job:
+            yield Located(violation, job, base, index, index + len(document.comments[line][1]))
+
+
+def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
+    """Make the fixes of a document, again and again until none is left to make."""
+    made: list[Violation] = []
+    refused: dict[tuple[str, Path], str] = {}
+    for _ in range(_MAX_PASSES):
+        batch, taken = [], defaultdict[Path, list[Path]](list)
+        for one in check(document, policy):
+            fix_ = one.violation.fix
+            if fix_ is None or not (fix_.safe or unsafe) or (one.violation.rule, one.path) in refused:
+                continue
+            places = [_place(edit) for edit in fix_.edits]
+            if not any(_overlap(place, other) for place in places for other in taken[one.base]):
+                taken[one.base] += places
+                batch.append(one)
+        if not batch:
+            break
+        document = _make(document, batch, made, refused)
+    return Fixed(document, tuple(made), refused)
+
+
+def _place(edit: Edit) -> Path:
+    """Return what an edit touches: for an item, its whole list, whose indexes may move."""
+    return edit.path[:-1] if isinstance(edit.path[-1], int) else edit.path
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Tell whether one place lies in the other."""
+    depth = min(len(one), len(other))
+    return one[:depth] == other[:depth]
+
+
+def _make(
+    document: Document, batch: list[Located], made: list[Violation], refused: dict[tuple[str, Path], str]
+) -> Document:
+    """Make all fixes of a batch at once; where that cannot be proven, half of them, down to each alone."""
+    from lint.splice import Refused, splice  # of no use to a run that only looks
+
+    edits = tuple(edit for one in batch for edit in _edits(one))
+    try:
+        document = splice(document, edits)
+    except Refused as reason:
+        if len(batch) == 1:
+            refused[batch[0].violation.rule, batch[0].path] = str(reason)
+            return document
+        middle = len(batch) // 2
+        document = _make(document, batch[:middle], made, refused)
+        return _make(document, batch[middle:], made, refused)
+    made += [one.violation for one in batch]
+    return document
+
+
+def _edits(one: Located) -> list[Edit]:
+    """Return the edits of a fix with paths from the root of the document."""
+    fix_ = one.violation.fix
+    return [edit._replace(path=one.base + edit.path) for edit in fix_.edits] if fix_ else []

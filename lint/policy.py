@@ -1,0 +1,137 @@
+"""Which rules run, with which parameters, and how much their findings matter."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from lint.job import DEFAULT_MINOR, Job
+from lint.path import Path
+from lint.rule import Class, Finding, Fix, Rule, Severity
+from lint.rules import RULES
+from lint.view import View
+
+IGNORE = "jobwarden.io/ignore"
+"""The annotation that names rules, separated by commas, that are not to look at the object."""
+
+UNUSED = "unused-suppression"
+"""The rule that speaks of suppressions that suppress nothing; the engine applies it after all the others."""
+
+
+class Setting(NamedTuple):
+    """What a policy says of one rule."""
+
+    params: Any
+    severity: Severity | None = None
+    """None: as the rule has it."""
+
+    mutate: bool = True
+    """The webhook makes the rule's safe fixes."""
+
+
+class Violation(NamedTuple):
+    """A finding that the policy stands by; the fix is there only when it may be made."""
+
+    rule: str
+    severity: Severity
+    class_: Class
+    path: Path
+    message: str
+    fix: Fix | None
+
+
+class Policy:
+    """Rules and their settings; without arguments the default policy."""
+
+    def __init__(
+        self, settings: Mapping[str, Setting] = MappingProxyType({}), minor: int = DEFAULT_MINOR
+    ) -> None:
+        self.settings = settings
+        """By rule id; a rule that is not named has its own defaults."""
+        self.minor = minor
+        """The Kubernetes minor that Jobs are checked for."""
+
+    @cached_property
+    def active(self) -> tuple[tuple[Rule[Any], Setting], ...]:
+        """The rules that run, in order."""
+        settings = ((rule, self.settings.get(rule.id) or Setting(rule.params)) for rule in RULES)
+        return tuple(
+            (rule, setting) for rule, setting in settings if _severity(rule, setting) != Severity.OFF
+        )
+
+    def narrowed(self, selected: frozenset[str], ignored: frozenset[str], minor: int) -> "Policy":
+        """Return the policy with only some rules (none: all), without others, for a Kubernetes minor."""
+        settings = dict(self.settings)
+        for rule in RULES:
+            if rule.id in ignored or (selected and rule.id not in selected):
+                settings[rule.id] = Setting(rule.params, Severity.OFF)
+        return Policy(settings, minor)
+
+    def check(self, job: Job) -> Iterator[Violation]:
+        """Run every rule on a Job, in order; what its annotations ignore is left out."""
+        if job.guards.deleting:
+            return
+        ignores = list(ignored(job))
+        names = {name for name, _ in ignores}
+        used = set()
+        for rule, setting in self.active:
+            for finding in rule.check(job, setting.params):
+                violation = _judge(job, rule, setting, finding)
+                if violation is None or violation.severity == Severity.OFF:
+                    continue
+                if rule.id in names and rule.id != UNUSED:
+                    used.add(rule.id)
+                else:
+                    yield violation
+        for name, path in ignores:
+            if name not in used and (unused := self.unused(name, path)):
+                yield unused
+
+    def unused(self, name: str, path: Path) -> Violation | None:
+        """Report a suppression that suppressed nothing; that is right as long as its rule is switched off."""
+        severity = next(
+            (_severity(rule, setting) for rule, setting in self.active if rule.id == UNUSED), None
+        )
+        if severity is None:
+            return None
+        if not name:
+            message = "name the rules to ignore: ignore[backoff-limit]"
+        elif all(rule.id != name for rule in RULES):
+            message = f"there is no rule {name!r} to ignore"
+        elif any(rule.id == name for rule, _ in self.active):
+            message = f"{name} finds nothing here to ignore"
+        else:
+            return None
+        return Violation(UNUSED, severity, Class.PRACTICE, path, message, None)
+
+
+def _severity(rule: Rule[Any], setting: Setting) -> Severity:
+    """Return how much the rule's ordinary findings matter."""
+    return rule.severity if setting.severity is None else setting.severity
+
+
+def ignored(job: Job) -> Iterator[tuple[str, Path]]:
+    """Iterate over the rule ids that annotations of the object or its templates ignore, with their place."""
+    for metadata in {
+        view.path: view for view in (job.metadata, job.job_metadata, job.template.at("metadata"))
+    }.values():
+        note = metadata.at("annotations", IGNORE)
+        for name in (note.as_str() or "").replace(",", " ").split():
+            yield name, note.path
+
+
+def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Violation | None:
+    """Weigh a finding: its severity under this policy, and whether the guards let it and its fix stand."""
+    guards = job.guards
+    class_ = finding.class_ or rule.class_
+    if guards.foreign and class_ == Class.PRACTICE:
+        return None
+    if guards.partial and (class_ != Class.PRACTICE or View(job.object.value).at(*finding.path).missing):
+        return None  # the other half of the object may say what is missing, and what makes this fit
+    severity = rule.severity if finding.severity is None else finding.severity
+    if setting.severity is not None:
+        severity = setting.severity if finding.severity is None else min(severity, setting.severity)
+    fix = finding.fix
+    if guards.owned or guards.cron_child:  # a controller would meet the denial, and the edit, not a person
+        severity, fix = min(severity, Severity.WARNING), None
+    return Violation(rule.id, severity, class_, finding.path, finding.message, fix)

@@ -1,0 +1,107 @@
+"""What a rule is, as a page: for `jobwarden explain`, and together for lint/rules/README.md."""
+
+import json
+from dataclasses import fields
+from inspect import cleandoc, getsource
+from textwrap import dedent
+from typing import Any
+
+from lint.rule import Bad, Class, Good, Rule
+from lint.rules import RULES
+
+_CLASSES = {
+    Class.SERVER: "the API server rejects it",
+    Class.HOLE: "accepted, and can never work",
+    Class.PRACTICE: "practice",
+}
+
+
+def table() -> str:
+    """List all rules in columns."""
+    rows = [(rule.id, rule.severity.label, _fix(rule), rule.summary) for rule in RULES]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]))
+        for row in rows
+    )
+
+
+def _fix(rule: Rule[Any]) -> str:
+    """Tell from the examples whether a rule has fixes: so it cannot lie."""
+    return "fix" if any(example.fixed is not None for example in rule.bad) else "-"
+
+
+def page() -> str:
+    """Write the reference of all rules."""
+    lines = [
+        "<!-- Made by `make reference` from the rules themselves; a test keeps it fresh. -->",
+        "# Rules",
+        "",
+        "| rule | severity | about | fix | |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| [{rule.id}](#{rule.id}) | {rule.severity.label} | {_CLASSES[rule.class_]} | {_fix(rule)} "
+        f"| {rule.summary} |"
+        for rule in sorted(RULES, key=lambda rule: rule.id)
+    ]
+    return "\n".join(
+        (*lines, "", "\n\n".join(section(rule) for rule in sorted(RULES, key=lambda rule: rule.id)), "")
+    )
+
+
+def section(rule: Rule[Any]) -> str:
+    """Write the page of one rule in Markdown."""
+    parts = [
+        f"## {rule.id}",
+        f"Severity: {rule.severity.label} ({_CLASSES[rule.class_]}).",
+        cleandoc(rule.doc),
+    ]
+    if rule.params is not None:
+        parts += [_parameters(rule)]
+    parts += _example("Found:", rule.bad[0])
+    if rule.bad[0].fixed is not None:
+        parts += ["Fixed:", _yaml(rule.bad[0].fixed)]
+    parts += _example("Passed over:", rule.good[0])
+    return "\n\n".join(parts)
+
+
+def _example(title: str, example: Good | Bad) -> list[str]:
+    """Write an example with the policy that it needs."""
+    settings = [] if example.params is None else [f"(with {example.params!r})"]
+    return [" ".join((title, *settings)), _yaml(example.text)]
+
+
+def _yaml(text: str) -> str:
+    return f"```yaml\n{dedent(text).rstrip()}\n```"
+
+
+def _parameters(rule: Rule[Any]) -> str:
+    """List the parameters, with what their docstrings say."""
+    where = f"section `{rule.family}`" if rule.family else f"`rules.{rule.id}`"
+    notes = _attribute_docs(type(rule.params))
+    rows = [
+        f"- `{_camel(column.name)}`: {json.dumps(getattr(rule.params, column.name))}. {notes[column.name]}"
+        for column in fields(rule.params)
+    ]
+    return "\n".join((f"Parameters ({where} of the policy file):", "", *rows))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _attribute_docs(owner: type) -> dict[str, str]:
+    """Read the string below each field of a class."""
+    import ast
+
+    body = ast.parse(dedent(getsource(owner))).body[0]
+    notes, name = {}, ""
+    for statement in getattr(body, "body", ()):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+        elif name and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            notes[name] = " ".join(cleandoc(str(statement.value.value)).split())
+            name = ""
+    return notes

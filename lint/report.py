@@ -1,0 +1,272 @@
+"""What a run found, as text for people and as JSON for programs."""
+
+import unicodedata
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from lint.edit import Set
+from lint.linter import Located
+from lint.path import dotted
+from lint.policy import Violation
+from lint.rule import Severity
+from lint.walk import Unreadable
+
+_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
+_TAB = "    "
+_WIDEST = 120
+"""Columns of a source line that are shown; a JSON file can be one line of a megabyte."""
+
+
+class Found(NamedTuple):
+    """A violation in a file; lines and columns count from 1, columns in characters."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    source: str
+    """The line of the file."""
+
+    violation: Violation
+    kind: str
+    namespace: str
+    name: str
+    note: str
+    """Why its fix was not made, if it was tried."""
+
+
+class Totals:
+    """What a run has seen."""
+
+    def __init__(self, files: int = 0, jobs: int = 0) -> None:
+        self.files = files
+        self.documents = 0
+        self.jobs = jobs
+        self.cronjobs = 0
+        self.fixed = 0
+        self.fixed_files = 0
+        self.templates: list[str] = []
+        self.unreadable: list[Unreadable] = []
+        self.severities = Counter[Severity]()
+        self.rules = Counter[str]()
+        self.fixable = 0
+        """Findings with a safe fix."""
+
+    def count(self, violation: Violation) -> None:
+        """Add a finding."""
+        self.severities[violation.severity] += 1
+        self.rules[violation.rule] += 1
+        self.fixable += violation.fix is not None and violation.fix.safe
+
+
+class Places:
+    """The lines of a text, to turn indexes into lines and columns."""
+
+    def __init__(self, text: str, above: int) -> None:
+        self._text = text
+        self._above = above
+        self._starts = [0]
+        while end := text.find("\n", self._starts[-1]) + 1:
+            self._starts.append(end)
+
+    def found(self, file: str, one: Located) -> Found:
+        """Give a finding its place in the file."""
+        line, column = self._place(one.start)
+        end_line, end_column = self._place(one.end)
+        source = (
+            self._text[self._starts[line] :].partition("\n")[0]
+            if line + 1 == len(self._starts)
+            else (self._text[self._starts[line] : self._starts[line + 1]])
+        )
+        metadata = one.job.metadata
+        return Found(
+            file,
+            self._above + line + 1,
+            column + 1,
+            self._above + end_line + 1,
+            end_column + 1,
+            source.rstrip("\r\n"),
+            one.violation,
+            one.job.kind,
+            metadata.at("namespace").as_str() or "",
+            metadata.at("name").as_str() or "",
+            one.note,
+        )
+
+    def _place(self, index: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, index) - 1
+        return line, index - self._starts[line]
+
+
+def visible(text: str) -> str:
+    """Write characters that would move the cursor or hide something as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else f"\\x{ord(character):02x}"
+        if character < "\u0100"
+        else f"\\u{ord(character):04x}"
+        for character in text
+    )
+
+
+def concise(found: Found, *, colour: bool = False) -> str:
+    """Write a finding on one line."""
+    violation = found.violation
+    place = f"{visible(found.file)}:{found.line}:{found.column}:"
+    label = f"{violation.severity.label}[{violation.rule}]"
+    if colour:
+        place, label = f"\x1b[1m{place}\x1b[0m", f"\x1b[1;{_COLOURS[violation.severity]}m{label}\x1b[0m"
+    path = dotted(violation.path)
+    return f"{place} {label} {visible(f'{path}: ' if path else '')}{visible(violation.message)}"
+
+
+def text(found: Found, *, colour: bool) -> str:
+    """Write a finding with its line of the file, and what --fix would do."""
+    before, marked, after = _window(found)
+    gutter = " " * len(str(found.line))
+    line = f"{found.line} | {before}{marked}{after}".rstrip()
+    carets = " " * _width(before) + "^" * max(1, _width(marked))
+    lines = [
+        concise(found, colour=colour),
+        f" {gutter} |",
+        f" {line}",
+        f" {gutter} | {_paint(carets, found, colour)}",
+    ]
+    fix = found.violation.fix
+    if found.note:
+        lines.append(f" {gutter} = not fixed: {visible(found.note)}")
+    elif fix is not None:
+        lines.append(f" {gutter} = {'fix' if fix.safe else 'unsafe fix'}: {visible(fix.title)}")
+    return "\n".join(lines) + "\n"
+
+
+def _paint(carets: str, found: Found, colour: bool) -> str:  # noqa: FBT001 - named at its one call
+    return f"\x1b[{_COLOURS[found.violation.severity]}m{carets}\x1b[0m" if colour else carets
+
+
+def _window(found: Found) -> tuple[str, str, str]:
+    """Cut the source line around the finding, with tabs as spaces."""
+    start = found.column - 1
+    end = found.end_column - 1 if found.end_line == found.line else len(found.source)
+    left = max(0, start - _WIDEST // 2) if len(found.source) > _WIDEST else 0
+    right = left + _WIDEST
+    before = ("..." if left else "") + _shown(found.source[left:start])
+    after = _shown(found.source[min(end, right) : right]) + ("..." if right < len(found.source) else "")
+    return before, _shown(found.source[start : min(end, right)]), after
+
+
+def _shown(source: str) -> str:
+    return visible(source.replace("\t", _TAB))
+
+
+def _width(shown: str) -> int:
+    """Return the columns that a text takes on a terminal."""
+    if shown.isascii():
+        return len(shown)
+    return sum(
+        0
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf")
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
+        for character in shown
+    )
+
+
+def unreadable(one: Unreadable) -> str:
+    """Write what could not be read on one line."""
+    place = f"{visible(one.path)}:{one.line}" if one.line else visible(one.path)
+    return f"{place}: cannot be read: {visible(one.reason)}"
+
+
+def summary(totals: Totals, *, fixing: bool) -> str:
+    """Write the last line: never a bare success, always what was looked at."""
+    number = sum(totals.severities.values()) - totals.severities[Severity.INFO]
+    told = [f"{_some(number, 'finding')}" if number else "no findings"]
+    details = [
+        _some(totals.severities[severity], severity.label)
+        for severity in (Severity.ERROR, Severity.WARNING)
+        if totals.severities[severity]
+    ]
+    if number:
+        told[0] += f" ({', '.join(details)})"
+    if totals.fixed:
+        told.insert(0, f"fixed {_some(totals.fixed, 'finding')} in {_some(totals.fixed_files, 'file')}")
+    if totals.fixable and not fixing:
+        told.append(f"{totals.fixable} fixable with --fix")
+    seen = [_some(totals.jobs, "Job"), _some(totals.cronjobs, "CronJob")]
+    seen += [_some(len(totals.templates), "template")] if totals.templates else []
+    seen += [f"{len(totals.unreadable)} unreadable"] if totals.unreadable else []
+    return f"{', '.join(told)}; read {_some(totals.files, 'file')}: {', '.join(seen)}"
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def stats(totals: Totals) -> Iterator[str]:
+    """Write how often each rule found something, the most frequent first."""
+    for rule, number in sorted(totals.rules.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{number:6}  {rule}"
+
+
+def as_json(findings: Iterable[Found], totals: Totals) -> str:
+    """Write everything as one JSON object; its fields are only ever added to."""
+    import json  # of no use to the other formats
+
+    severities = totals.severities
+    document = {
+        "version": 1,
+        "summary": {
+            "files": totals.files,
+            "documents": totals.documents,
+            "jobs": totals.jobs,
+            "cronjobs": totals.cronjobs,
+            "templates": len(totals.templates),
+            "unreadable": len(totals.unreadable),
+            "errors": severities[Severity.ERROR],
+            "warnings": severities[Severity.WARNING],
+            "infos": severities[Severity.INFO],
+            "fixable": totals.fixable,
+        },
+        "findings": [_finding(found) for found in findings],
+        "unreadable": [
+            {"file": one.path, "line": one.line, "message": one.reason} for one in totals.unreadable
+        ],
+        "templates": totals.templates,
+    }
+    return json.dumps(document, indent=2)
+
+
+def _finding(found: Found) -> dict[str, Any]:
+    violation = found.violation
+    return {
+        "file": found.file,
+        "line": found.line,
+        "column": found.column,
+        "endLine": found.end_line,
+        "endColumn": found.end_column,
+        "rule": violation.rule,
+        "severity": violation.severity.label,
+        "class": str(violation.class_),
+        "object": {"kind": found.kind, "namespace": found.namespace, "name": found.name},
+        "path": dotted(violation.path),
+        "message": violation.message,
+        "fix": violation.fix
+        and {
+            "title": violation.fix.title,
+            "safe": violation.fix.safe,
+            "edits": [
+                {"op": "set", "path": dotted(edit.path), "value": edit.value}
+                if isinstance(edit, Set)
+                else {"op": "remove", "path": dotted(edit.path)}
+                for edit in violation.fix.edits
+            ],
+        },
+    }

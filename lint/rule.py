@@ -1,0 +1,128 @@
+"""What a rule is made of, and what it says.
+
+Values are named tuples here and wherever a plain run comes along: a frozen dataclass takes five times as long
+to make as a named tuple, and with some forty of them start-up is where a run would spend its time.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import IntEnum, StrEnum
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from lint.edit import Edit
+from lint.job import DEFAULT_MINOR, Job
+from lint.path import Path
+
+
+class Severity(IntEnum):
+    """How much a finding matters; comparable."""
+
+    OFF = 0
+    """Not looked for."""
+
+    INFO = 1
+    """Told on demand, never fails anything."""
+
+    WARNING = 2
+    """Fails a lint run (unless `--fail-on error`), warns at admission."""
+
+    ERROR = 3
+    """Fails a lint run, denies at admission."""
+
+    @property
+    def label(self) -> str:
+        """The word for it: `warning`."""
+        return self.name.lower()
+
+
+class Class(StrEnum):
+    """What a finding rests on."""
+
+    SERVER = "server"
+    """The API server rejects the object."""
+
+    HOLE = "hole"
+    """The API server accepts the object, and it can never work."""
+
+    PRACTICE = "practice"
+    """The policy's opinion."""
+
+
+class Fix(NamedTuple):
+    """Edits that mend a finding, all or none; paths are relative to the object."""
+
+    title: str
+    """What it does, as an order: `set backoffLimit: 3`."""
+
+    edits: tuple[Edit, ...]
+
+    safe: bool = True
+    """Made by `--fix` and by the webhook; else only by `--fix --unsafe-fixes`."""
+
+
+class Finding(NamedTuple):
+    """What a rule has to say about one place."""
+
+    path: Path
+    """The offending key, also when it is the missing one."""
+
+    message: str
+    """Lower case, no full stop; names the value found and the value wanted, never the path."""
+
+    fix: Fix | None = None
+
+    severity: Severity | None = None
+    """None: the rule's own."""
+
+    class_: Class | None = None
+    """None: the rule's own."""
+
+
+P = TypeVar("P")
+
+
+class Good(NamedTuple):
+    """A manifest in which the rule finds nothing; `params` and `minor` where they are not the defaults."""
+
+    text: str
+    params: Any = None
+    minor: int = DEFAULT_MINOR
+
+
+class Bad(NamedTuple):
+    """A manifest in which the rule finds something; `fixed` is the text after all of this rule's fixes.
+
+    A manifest that the rule only notes (severity info) is a bad one as well.
+    """
+
+    text: str
+    fixed: str | None = None
+    params: Any = None
+    minor: int = DEFAULT_MINOR
+    text_only: bool = False
+    """Comments, or a key given twice, show it: admission never sees them."""
+
+
+class Rule(NamedTuple, Generic[P]):
+    """One rule: the module that it stands in, as a value."""
+
+    id: str
+    """Kebab-case, names what is wrong; reads well as `ignore ID`."""
+
+    doc: str
+    """The module's docstring: a line that states the policy, then the reason."""
+
+    severity: Severity
+    class_: Class
+    params: P
+    """The defaults: a frozen dataclass, or None for a rule without parameters."""
+
+    check: Callable[[Job, P], Iterator[Finding]]
+    good: tuple[Good, ...]
+    bad: tuple[Bad, ...]
+    family: str = ""
+    """The policy file's section for the parameters of rules that share them; empty: the rule's own entry."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return self.doc.partition("\n")[0]

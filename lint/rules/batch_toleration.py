@@ -1,0 +1,384 @@
+"""A Job that runs on the batch nodes tolerates their taint.
+
+A taint keeps everything else off these nodes. A Job that selects them without tolerating it fits nowhere: its
+Pods stay Pending, which is no failure, so `backoffLimit` never ends it.
+
+With `assign: tolerate` in the policy, every Job without tolerations gets this one, which alone moves nothing.
+With `assign: require`, so does a Job with others, unless it is placed elsewhere. A Job in a queue is left to
+the queue then, which adds the toleration itself. Any toleration that covers the taint will do: of every
+effect, of every value, or of all taints.
+"""
+
+from collections.abc import Iterator
+
+from lint.edit import Set
+from lint.families import Placement
+from lint.job import Job
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
+from lint.rules.batch_placement import is_placed, selects
+from lint.view import View
+
+
+def check(job: Job, params: Placement) -> Iterator[Finding]:
+    tolerations = job.pod.at("tolerations")
+    if not (tolerations.unset or isinstance(tolerations.value, list)):
+        return
+    selected = selects(job, params)
+    if not selected and not _assigned(job, params, len(tolerations)):
+        return
+    if job.guards.partial or any(_covers(one, params.toleration) for one in tolerations.items()):
+        return
+    taint = _taint(params.toleration)
+    if selected:
+        message = f"the Pods stay Pending: they select the batch nodes and do not tolerate the taint {taint}"
+    else:
+        message = f"the Pods cannot run on the batch nodes: nothing tolerates the taint {taint}"
+    ours = dict(params.toleration)
+    edit = Set(tolerations.path, [ours])
+    if len(tolerations):
+        edit = Set((*tolerations.path, len(tolerations)), ours)
+    fix = None if tolerations.value is None else Fix(f"tolerate {taint}", (edit,))
+    yield Finding(tolerations.path, message, fix)
+
+
+def _assigned(job: Job, params: Placement, tolerations: int) -> bool:
+    """Tell whether the policy gives the toleration to a Job that does not select the batch nodes."""
+    if params.assign == "selected" or job.guards.queue:
+        return False
+    return not tolerations or (params.assign == "require" and not is_placed(job, params))
+
+
+def _covers(written: View, ours: dict[str, str]) -> bool:
+    """Tell whether a toleration covers what ours does; what cannot be read may well do."""
+    fields = [written.at(name) for name in ("key", "operator", "value", "effect")]
+    if not isinstance(written.value, dict) or any(
+        field.placeholder or (field.given and field.as_str() is None) for field in fields
+    ):
+        return True
+    key, operator, value, effect = (field.as_str() or "" for field in fields)
+    if effect and ours.get("effect") and effect != ours["effect"]:
+        return False
+    if operator == "Exists":
+        return key in ("", ours.get("key", ""))
+    if operator not in ("", "Equal") or key != ours.get("key", ""):
+        return False
+    return ours.get("operator") == "Exists" or value == ours.get("value", "")
+
+
+def _taint(toleration: dict[str, str]) -> str:
+    """Write a taint as `kubectl taint` takes it: `batch=true:NoSchedule`."""
+    value, effect = toleration.get("value"), toleration.get("effect")
+    return toleration.get("key", "*") + (f"={value}" if value else "") + (f":{effect}" if effect else "")
+
+
+_TOLERATE = Placement(assign="tolerate")
+_REQUIRE = Placement(assign="require")
+_EXISTS = Placement(toleration={"key": "batch", "operator": "Exists"})
+_REQUIRE_EXISTS = Placement(assign="require", toleration=_EXISTS.toleration)
+
+RULE = Rule(
+    id="batch-toleration",
+    doc=__doc__,
+    severity=Severity.WARNING,
+    class_=Class.PRACTICE,
+    params=Placement(),
+    family="placement",
+    check=check,
+    good=(
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector:
+                    workload-type: batch
+                  tolerations:
+                    - key: batch
+                      operator: Equal
+                      value: "true"
+                      effect: NoSchedule
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector: {workload-type: batch}
+                  tolerations:
+                    - operator: Exists  # every taint
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: CronJob
+            metadata:
+              name: report
+            spec:
+              schedule: 0 3 * * *
+              jobTemplate:
+                spec:
+                  template:
+                    spec:
+                      restartPolicy: Never
+                      nodeSelector: {workload-type: batch}
+                      tolerations: [{key: batch, value: "true"}]  # every effect
+                      containers:
+                        - name: report
+                          image: report:1.4
+            """,
+            params=_EXISTS,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never  # runs anywhere but on the batch nodes
+                  affinity:
+                    nodeAffinity:
+                      requiredDuringSchedulingIgnoredDuringExecution:
+                        nodeSelectorTerms:
+                          - matchExpressions: [{key: workload-type, operator: NotIn, values: [batch]}]
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+              labels:
+                kueue.x-k8s.io/queue-name: nightly
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            params=_TOLERATE,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: train
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector: {workload-type: gpu}
+                  tolerations: [{key: nvidia.com/gpu, operator: Exists}]
+                  containers:
+                    - name: train
+                      image: train:1.4
+            """,
+            params=_REQUIRE,
+        ),
+    ),
+    bad=(
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector:
+                    workload-type: batch  # cheap nodes
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector:
+                    workload-type: batch  # cheap nodes
+                  containers:
+                    - name: report
+                      image: report:1.4
+                  tolerations:
+                    - key: batch
+                      operator: Equal
+                      value: "true"
+                      effect: NoSchedule
+            """,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: CronJob
+            metadata:
+              name: report
+            spec:
+              schedule: 0 3 * * *
+              jobTemplate:
+                spec:
+                  template:
+                    spec:
+                      restartPolicy: Never
+                      tolerations:
+                        - key: batch
+                          operator: Exists
+                          effect: NoExecute  # another taint of the same key
+                      affinity:
+                        nodeAffinity:
+                          requiredDuringSchedulingIgnoredDuringExecution:
+                            nodeSelectorTerms:
+                              - matchExpressions: [{key: workload-type, operator: In, values: [batch]}]
+                      containers:
+                        - name: report
+                          image: report:1.4
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: CronJob
+            metadata:
+              name: report
+            spec:
+              schedule: 0 3 * * *
+              jobTemplate:
+                spec:
+                  template:
+                    spec:
+                      restartPolicy: Never
+                      tolerations:
+                        - key: batch
+                          operator: Exists
+                          effect: NoExecute  # another taint of the same key
+                        - key: batch
+                          operator: Equal
+                          value: "true"
+                          effect: NoSchedule
+                      affinity:
+                        nodeAffinity:
+                          requiredDuringSchedulingIgnoredDuringExecution:
+                            nodeSelectorTerms:
+                              - matchExpressions: [{key: workload-type, operator: In, values: [batch]}]
+                      containers:
+                        - name: report
+                          image: report:1.4
+            """,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  tolerations: []
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  tolerations:
+                    - key: batch
+                      operator: Equal
+                      value: "true"
+                      effect: NoSchedule
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            params=_TOLERATE,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  tolerations: [{key: spot, operator: Exists}]
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  tolerations: [{key: spot, operator: Exists}, {key: batch, operator: Exists}]
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+            params=_REQUIRE_EXISTS,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector: {workload-type: batch}
+                  tolerations: null  # written, hence left alone
+                  containers:
+                    - name: report
+                      image: report:1.4
+            """,
+        ),
+    ),
+)

@@ -1,0 +1,42 @@
+"""What several tests need."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag that writes expected output again."""
+    parser.addoption("--rewrite", action="store_true", help="write the expected output of tests/cases again")
+
+
+@pytest.fixture
+def jobwarden() -> Command:
+    """Run the command line as a user does."""
+
+    def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "lint", *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
+        )
+        return subprocess.CompletedProcess(
+            arguments, done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode()
+        )
+
+    return run
+
+
+def folder_of(variable: str) -> Path:
+    """Return the folder that an environment variable names; without it, skip."""
+    if not os.environ.get(variable):
+        pytest.skip(f"{variable} names no folder: see CONTRIBUTING.md")
+    return Path(os.environ[variable])
