@@ -81,7 +81,7 @@ clean:  ## Remove what these commands made.
 
 .venv/test: .venv/installed
 	@echo 'Installing the tools for checks and tests into .venv ...'
-	@$(PIP) install --group test
+	@$(PIP) install --editable '.[webhook]' --group test
 	@touch $@
 
 .PHONY: again

@@ -3,19 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any
 
+from lint import brackets
 from lint.compose import Node
-from lint.document import BLOCK_STYLES, after_blank, content_start, end_of, last_leaf, line_start, next_line
+from lint.document import BLOCK_STYLES, Document, content_start, end_of, last_leaf, line_start, next_line
 from lint.layout import newline_at, style_at
-from lint.place import Place, Refused, column, entry_start
-from lint.render import Style, block, flow, is_full, scalar, spread
+from lint.place import Change, Place, Refused, column, entry_start
+from lint.render import Style, block, flow, is_full, scalar
 
 _PROPERTIES = re.compile(r"(?:[ \t]+[&!]\S*)*")
 """Anchor and tag on the line of a key."""
-
-Change: TypeAlias = tuple[int, int, int, str]
-"""Start and end in the old text, a rank among changes at the same place, and what comes in their place."""
 
 
 def exchange(place: Place, value: Any) -> Iterator[Change]:
@@ -82,7 +80,7 @@ def _below(place: Place, key: Node, value: Any) -> Iterator[Change]:
     place.keep_comments(colon, end)
     indent = _column_below(text, key, value, style)
     yield colon, end, 0, ""
-    yield _insertion(text, place.next_line(end), block(value, indent, style), indent)
+    yield _insertion(place, place.next_line(end), block(value, indent, style))
 
 
 def _column_below(text: str, key: Node, value: Any, style: Style) -> int:
@@ -106,37 +104,11 @@ def _in_place(place: Place, value: Any) -> Iterator[Change]:
     start, end = node.start, end_of(text, node)
     place.keep_comments(start, end)
     if isinstance(value, dict | list):
-        new = _in_flow(place.above, place.key.start if place.key else start, value, style)
+        new = brackets.written(place.above, place.key.start if place.key else start, value, style)
     else:
-        new = scalar(value, style, node.style if node.style in ("'", '"') else "")
+        new = scalar(value, node.style if node.style in ("'", '"') else style.quote)
     glued = start == end and start > 0 and not text[start - 1].isspace()
     yield start, end, 0, f" {new}" if glued else new
-
-
-def _in_flow(holder: Place | None, start: int, value: Any, style: Style) -> str:
-    """Write a value in flow style; `start` is where its entry in the holder, or the one before it, begins."""
-    if holder is None or not holder.node.flow or not is_full(value):
-        return flow(value, style)
-    text = holder.text
-    inner, outer = _indent(text, start), _indent(text, holder.node.start)
-    siblings = [text[child.start : child.end] for child in holder.node.children if child.children]
-    is_spread = any("\n" in one for one in siblings) if siblings else style.quote == '"'
-    if not is_spread or not _begins_line(holder, start):
-        return flow(value, style)
-    unit = inner[len(outer) :] if inner.startswith(outer) and inner != outer else "  "
-    return spread(value, inner, unit, style)
-
-
-def _indent(text: str, index: int) -> str:
-    """Return the blanks that the line of an index begins with."""
-    line = text[line_start(text, index) : next_line(text, index)]
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _begins_line(holder: Place, start: int) -> bool:
-    """Tell whether an entry of a flow collection is the first thing on its line."""
-    line = line_start(holder.text, start)
-    return line > holder.node.start and not holder.text[line:start].strip()
 
 
 def insert_entries(place: Place, new: dict[str, Any], kept: list[int]) -> Iterator[Change]:
@@ -145,7 +117,7 @@ def insert_entries(place: Place, new: dict[str, Any], kept: list[int]) -> Iterat
     `kept` are the numbers of the entries that they may stand behind.
     """
     if place.node.flow:
-        yield from _insert_in_flow(place, kept[-1], new)
+        yield from brackets.insert(place, kept[-1], new)
         return
     pairs = place.node.pairs or []
     scalars = {key: value for key, value in new.items() if not isinstance(value, dict | list)}
@@ -160,23 +132,39 @@ def insert_entries(place: Place, new: dict[str, Any], kept: list[int]) -> Iterat
 def insert_items(place: Place, index: int, new: list[Any]) -> Iterator[Change]:
     """Add items to a list, behind one of its items."""
     if place.node.flow:
-        yield from _insert_in_flow(place, index, new)
+        yield from brackets.insert(place, index, new)
     else:
         yield _behind(place, index, new)
 
 
 def _behind(place: Place, index: int, new: Any) -> Change:
     """Add lines behind an entry or item, and behind the comments that are indented deeper than it."""
-    text, document, indent = place.text, place.document, place.column()
+    indent = place.column()
+    position = _line_behind(place, index, place.entries()[index][1])
+    position = _behind_comments(place.document, position, indent)
+    return _insertion(place, position, block(new, indent, style_at(place)))
+
+
+def _line_behind(place: Place, index: int, end: int) -> int:
+    """Return the index of the line behind an entry or item, blank lines that are part of it included."""
     child = place.child(index)
     leaf = last_leaf(child.node)
-    if leaf.style in BLOCK_STYLES and _has_blank_end(text, leaf):
-        position = min(leaf.end, len(text))
-    else:
-        position = child.next_line(place.entries()[index][1])
-    while document.is_comment_line(position) and document.comments[position][0] - position > indent:
-        position = next_line(text, position)
-    return _insertion(text, position, block(new, indent, style_at(place)), indent)
+    if leaf.style in BLOCK_STYLES and _has_blank_end(place.text, leaf):
+        return min(leaf.end, len(place.text))
+    return child.next_line(end)
+
+
+def _behind_comments(document: Document, position: int, indent: int) -> int:
+    """Return the line behind the comments that belong to what is above: they are indented deeper."""
+    line = position
+    while line < len(document.text):
+        after = next_line(document.text, line)
+        if document.is_comment_line(line) and document.comments[line][0] - line > indent:
+            position = after
+        elif document.text[line:after].strip():
+            break
+        line = after
+    return position
 
 
 def _has_blank_end(text: str, leaf: Node) -> bool:
@@ -192,14 +180,14 @@ def _before(place: Place, index: int, new: dict[str, Any]) -> Change:
     line = line_start(text, start)
     lines = block(new, indent, style)
     if text[line:start].strip():
-        return start, start, -indent, "".join(one.lstrip(" ") + style.newline + " " * indent for one in lines)
+        return start, start, 0, "".join(one.lstrip(" ") + style.newline + " " * indent for one in lines)
     above = place.document.comment_lines(start)
-    return _insertion(text, min([line, *above]), lines, indent)
+    return _insertion(place, min([line, *above]), lines)
 
 
-def _insertion(text: str, position: int, lines: Iterable[str], indent: int) -> Change:
+def _insertion(place: Place, position: int, lines: Iterable[str]) -> Change:
     """Add lines before a line or at the end of the text; of several there, the deepest come first."""
-    return position, position, -indent, _lines(text, position, lines)
+    return position, position, -len(place.path), _lines(place.text, position, lines)
 
 
 def _lines(text: str, position: int, lines: Iterable[str]) -> str:
@@ -210,35 +198,6 @@ def _lines(text: str, position: int, lines: Iterable[str]) -> str:
     return "".join(newline + line for line in lines)
 
 
-def _insert_in_flow(place: Place, index: int, new: dict[str, Any] | list[Any]) -> Iterator[Change]:
-    """Add entries or items behind another: on lines of their own where that has one."""
-    text, style = place.text, style_at(place)
-    start, end = place.entries()[index]
-    parts = _parts(place, start, new, style)
-    gap = " " if text[end - 1] == ":" else ""
-    if not _begins_line(place, start):
-        yield end, end, 0, gap + "".join(style.comma + part for part in parts)
-        return
-    separator = f",{style.newline}{text[line_start(text, start) : start]}"
-    comma = after_blank(text, end)
-    behind = comma + 1 if text[comma] == "," else end
-    line_break = place.line_break(behind)
-    if line_break is None or not text[behind:line_break].strip():
-        yield end, end, 0, gap + "".join(separator + part for part in parts)
-    else:
-        yield end, behind, 0, gap + ","
-        yield line_break, line_break, 0, separator[1:] + separator.join(parts) + ("," if behind > end else "")
-
-
-def _parts(place: Place, start: int, new: dict[str, Any] | list[Any], style: Style) -> list[str]:
-    """Write entries or items in flow style, as the one that begins at `start`."""
-    if isinstance(new, list):
-        return [_in_flow(place, start, item, style) for item in new]
-    return [
-        f"{scalar(key, style)}{style.colon}{_in_flow(place, start, item, style)}" for key, item in new.items()
-    ]
-
-
 def cut(place: Place, gone: list[int]) -> Iterator[Change]:
     """Take entries or items away, though not all of them."""
     entries = place.entries() if gone else []
@@ -247,9 +206,9 @@ def cut(place: Place, gone: list[int]) -> Iterator[Change]:
         before = entries[first - 1][1] if first else None
         following = entries[last + 1][0] if last + 1 < len(entries) else None
         if place.node.flow:
-            yield from _cut_in_flow(place, start, end, before, following)
+            yield from brackets.cut(place, start, end, before, following)
         else:
-            yield _cut_lines(place, start, end, following)
+            yield _cut_lines(place, start, _line_behind(place, last, end), following)
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
@@ -259,34 +218,13 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
         yield found[0], found[-1]
 
 
-def _cut_lines(place: Place, start: int, end: int, following: int | None) -> Change:
+def _cut_lines(place: Place, start: int, after: int, following: int | None) -> Change:
     """Take the lines of entries or items away, or what stands behind a dash up to what follows."""
     text, line = place.text, line_start(place.text, start)
-    after = place.next_line(end)
-    place.keep_comments(start, end, trailing=False)
+    place.keep_comments(start, after, trailing=False)
     if not text[line:start].strip():
         return line, after, 0, ""
     if following is None:
         raise Refused(f"something else stands on the line of {place}")
     place.keep_comments(after, following)
     return start, following, 0, ""
-
-
-def _cut_in_flow(
-    place: Place, start: int, end: int, before: int | None, following: int | None
-) -> Iterator[Change]:
-    """Take entries or items in flow style away, each with one comma."""
-    text = place.text
-    comma = after_blank(text, end)
-    behind = comma + 1 if text[comma] == "," else end
-    line_break = place.line_break(behind)
-    if line_break is not None and _begins_line(place, start):
-        place.keep_comments(start, behind, trailing=False)
-        if behind == end and before is not None:
-            comma = after_blank(text, before)
-            yield comma, comma + 1, 0, ""
-        yield line_start(text, start), next_line(text, line_break), 0, ""
-        return
-    start, end = (start, following) if following is not None else (before or start, end)
-    place.keep_comments(start, end)
-    yield start, end, 0, ""

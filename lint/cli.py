@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="jobwarden", description="Finds and fixes what goes wrong with Kubernetes Jobs and CronJobs."
     )
     parser.add_argument("--version", action="version", version=f"jobwarden {VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND")
     _lint_parser(commands.add_parser("lint", help="check manifests, and fix them with --fix"))
     commands.add_parser("rules", help="list all rules")
     explain = commands.add_parser("explain", help="tell what a rule looks for, and why")

@@ -6,7 +6,7 @@ Aliases stay aliases: what they stand for is shared, never copied.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -49,35 +49,41 @@ class DocumentError(Exception):
 class Node:
     """A place in the text and the JSON value that stands there."""
 
-    __slots__ = tuple("anchor children end flow merge pairs shared size start style target value".split())
+    # What most nodes lack stands in the class: a text has thousands of nodes, and setting a dozen attributes
+    # on each takes its time.
+    size = 1
+    """Values here and below, aliases followed."""
+    anchor: str | None = None
+    shared = False
+    """An alias stands for it elsewhere."""
+    flow = False
+    style: str | None = None
+    """`'`, `"`, `|` or `>`; None for plain scalars and everything else."""
+    merge = False
+    """It is `<<`, which as a key merges maps."""
+    children: "Sequence[Node]" = ()
+    """Items of a list; of a map its keys and values in turn."""
+    is_map = False
+    """It is a map, and not an alias of one."""
+    target: "Node | None" = None
+    """What an alias stands for."""
 
-    def __init__(self, start: int, end: int) -> None:
+    def __init__(self, start: int, end: int, value: Any = None) -> None:
         self.start = start
         """Index of the first character, of the anchor or tag if there is one."""
         self.end = end
         """Index after the last character; for block collections it lies after trailing comments."""
-        self.value: Any = None
-        self.size = 1
-        """Values here and below, aliases followed."""
-        self.anchor: str | None = None
-        self.shared = False
-        """An alias stands for it elsewhere."""
-        self.flow = False
-        self.style: str | None = None
-        """`'`, `"`, `|` or `>`; None for plain scalars and everything else."""
-        self.merge = False
-        """It is `<<`, which as a key merges maps."""
-        self.children: list[Node] = []
-        """Items of a list; of a map its keys and values in turn."""
-        self.pairs: list[tuple[Node, Node]] | None = None
+        self.value = value
+
+    @property
+    def pairs(self) -> "list[tuple[Node, Node]] | None":
         """Keys and values of a map; None for everything else."""
-        self.target: Node | None = None
-        """What an alias stands for."""
+        return list(zip(self.children[::2], self.children[1::2], strict=True)) if self.is_map else None
 
     @property
     def is_list(self) -> bool:
         """It is a list, and not an alias of one."""
-        return self.target is None and self.pairs is None and isinstance(self.value, list)
+        return self.target is None and not self.is_map and isinstance(self.value, list)
 
     def find(self, step: str | int) -> "tuple[Node | None, Node, Node] | None":
         """Return key, value and the collection that holds them: another one when a merge key brings them."""
@@ -111,7 +117,7 @@ def merge_sources(value: Node) -> list[Node]:
         DocumentError: something else than a map or a list of maps.
     """
     sources = [node.target or node for node in (reversed(value.children) if value.is_list else [value])]
-    if any(source.pairs is None for source in sources):
+    if not all(source.is_map for source in sources):
         raise DocumentError("a merge key takes a map or a list of maps", value.start)
     return sources
 
@@ -134,7 +140,7 @@ def compose(text: str, duplicates: list[Node]) -> Node:
         match = _UNPRINTABLE.search(text)
         raise DocumentError("a control character stands here", match.start() if match else 0) from error
     except (ValueError, OverflowError) as error:
-        raise DocumentError("a number here is no character of Unicode", getattr(error, "start", 0)) from error
+        raise DocumentError("this is no character of Unicode", getattr(error, "start", 0)) from error
 
 
 def _readable(text: str) -> str:
@@ -150,28 +156,39 @@ def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
     """Build nodes from events until the outermost one is complete."""
     next_event: Callable[[], Any] = parser.get_event
     anchors: dict[str, Node] = {}
-    holder = Node(0, 0)
-    stack, total = [holder], 0
-    while (kind := type(event := next_event())) not in _LAST:
+    top: list[Node] = []
+    siblings, in_flow, total = top, False, 0
+    stack: list[tuple[Node, list[Node], bool]] = []  # what is open, and what it stands in
+    while True:
+        event = next_event()
+        kind = type(event)
         if make := _START.get(kind):
-            node = make(event, stack[-1], anchors)
+            node = make(event, anchors, in_flow=in_flow)
             total += node.size
-            if total > MAX_NODES:
-                raise DocumentError(
-                    f"more than {MAX_NODES} values, those behind aliases included", node.start
-                )
-            stack[-1].children.append(node)
+            siblings.append(node)
             if node.end == _OPEN:
                 node.size = total
-                stack.append(node)
-                if len(stack) > MAX_DEPTH:
-                    raise DocumentError(f"nested deeper than {MAX_DEPTH} levels", node.start)
+                stack.append((node, siblings, in_flow))
+                node.children = siblings = []
+                in_flow = node.flow
+            if total > MAX_NODES or len(stack) >= MAX_DEPTH:
+                raise DocumentError(_too_much(total), node.start)
         elif kind in _END:
-            _close(stack.pop(), event, total, duplicates)
-    return holder.children[0] if holder.children else Node(0, 0)
+            node, siblings, in_flow = stack.pop()
+            _close(node, event, total, duplicates)
+        elif kind in _LAST:
+            break
+    return top[0] if top else Node(0, 0)
 
 
-def _collection(event: Any, _: Node, anchors: dict[str, Node]) -> Node:
+def _too_much(total: int) -> str:
+    """Say which limit a document breaks."""
+    if total > MAX_NODES:
+        return f"more than {MAX_NODES} values, those behind aliases included"
+    return f"nested deeper than {MAX_DEPTH} levels"
+
+
+def _collection(event: Any, anchors: dict[str, Node], **_: bool) -> Node:
     """Make the node of a map or list that begins."""
     node = Node(event.start_mark.index, _OPEN)
     node.flow = bool(event.flow_style)
@@ -181,26 +198,28 @@ def _collection(event: Any, _: Node, anchors: dict[str, Node]) -> Node:
     return node
 
 
-def _scalar(event: Any, parent: Node, anchors: dict[str, Node]) -> Node:
+def _scalar(event: Any, anchors: dict[str, Node], *, in_flow: bool) -> Node:
     """Make the node of a scalar."""
-    node = Node(event.start_mark.index, event.end_mark.index)
-    node.style = event.style or None
-    value, plain = event.value, event.implicit[0]
-    if parent.flow and node.style is None and "?" in value:
+    value, style, tag, plain = event.value, event.style, event.tag, event.implicit[0]
+    node = Node(event.start_mark.index, event.end_mark.index, value)
+    if style:
+        node.style = style
+    elif in_flow and "?" in value:
         raise DocumentError("a question mark needs quotes in flow style", node.start)
     if value == "<<":
-        node.merge = plain or event.tag == f"{TAG}merge"
-    try:
-        node.value = construct(value, plain=plain, tag=event.tag)
-    except ScalarError as error:
-        raise DocumentError(str(error), node.start) from error
+        node.merge = plain or tag == f"{TAG}merge"
+    if plain or tag is not None:
+        try:
+            node.value = construct(value, plain=plain, tag=tag)
+        except ScalarError as error:
+            raise DocumentError(str(error), node.start) from error
     if event.anchor is not None:
         node.anchor = event.anchor
         anchors[event.anchor] = node
     return node
 
 
-def _alias(event: Any, _: Node, anchors: dict[str, Node]) -> Node:
+def _alias(event: Any, anchors: dict[str, Node], **_: bool) -> Node:
     """Make the node of an alias; its anchor stands before it and is complete."""
     node = Node(event.start_mark.index, event.end_mark.index)
     target = anchors.get(event.anchor)
@@ -222,25 +241,25 @@ def _close(node: Node, event: Any, total: int, duplicates: list[Node]) -> None:
     if type(event) is yaml.SequenceEndEvent:
         node.value = [child.value for child in node.children]
         return
+    node.is_map = True
+    node.value = entries = {}
+    seen: dict[str, Node] = {}
     children = iter(node.children)
-    node.pairs = list(zip(children, children, strict=True))
-    node.value = {}
-    keys: dict[str, Node] = {}
-    for key, value in node.pairs:
+    for key, value in zip(children, children, strict=True):
+        text = key.value
         if key.merge:
             for source in merge_sources(value):
-                node.value.update(source.value)
+                entries.update(source.value)
             continue
-        text = key.value if type(key.value) is str else key_text(key.value)
-        if text is None:
+        if type(text) is not str and (text := key_text(text)) is None:
             raise DocumentError("this cannot be a key in JSON", key.start)
-        if text in keys:
-            duplicates.append(keys[text])
-        keys[text] = key
-        node.value[text] = value.value
+        if text in seen:
+            duplicates.append(seen[text])
+        seen[text] = key
+        entries[text] = value.value
 
 
-_START: dict[type, Callable[[Any, Node, dict[str, Node]], Node]] = {
+_START: dict[type, Callable[..., Node]] = {
     yaml.ScalarEvent: _scalar,
     yaml.MappingStartEvent: _collection,
     yaml.SequenceStartEvent: _collection,

@@ -12,7 +12,7 @@ from lint.scalar import key_text
 
 MAX_CHARACTERS = 8 << 20
 BLOCK_STYLES = ("|", ">")
-_COMMENT = re.compile(r"(?<![^\s,\[\]{}:\"'-])#[^\r\n]*")
+_COMMENT = re.compile(r"(?<![^\s\ufeff,\[\]{}:\"'-])#[^\r\n]*")
 _PROPERTY = re.compile(r"[&!]\S*")
 _BLANK = re.compile(r"(?:\s+|#[^\r\n]*)*")
 _ESCAPE = re.compile(
@@ -76,7 +76,7 @@ class Document:
 
     def is_comment_line(self, start: int) -> bool:
         """Tell whether there is nothing but a comment on the line that starts there."""
-        return start in self.comments and not self.text[start : self.comments[start][0]].strip()
+        return start in self.comments and not self.text[start : self.comments[start][0]].strip("\ufeff \t")
 
     def repeated(self) -> tuple[Path, ...]:
         """Return the path of each key that its map has again later."""

@@ -57,7 +57,7 @@ class _Work(NamedTuple):
 
 
 def _set(tree: Any, edit: Set, depth: int, work: _Work) -> Any:
-    """Rebuild the containers along the path from `depth` on; the patch gets an operation where the tree ends."""
+    """Rebuild the containers along the path from `depth` on; where the tree ends, one operation is added."""
     path, value = edit.path, edit.value
     if depth == len(path):
         if not same(tree, value):

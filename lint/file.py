@@ -1,14 +1,73 @@
 """One file: bytes in, findings and changes out."""
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
 from lint.linter import Located, check, fix, jobs
-from lint.policy import Policy
+from lint.policy import Policy, Violation
 from lint.source import Broken, Piece, looks_like_a_template, pieces
+
+
+class Found(NamedTuple):
+    """A violation in a file; lines and columns count from 1, columns in characters."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    source: str
+    """The line of the file."""
+
+    violation: Violation
+    kind: str
+    namespace: str
+    name: str
+    note: str
+    """Why its fix was not made, if it was tried."""
+
+
+class Places:
+    """The lines of a text, to turn indexes into lines and columns."""
+
+    def __init__(self, file: str, text: str, above: int) -> None:
+        self._file = file
+        self._text = text
+        self._above = above
+        self._starts = [0]
+        while end := text.find("\n", self._starts[-1]) + 1:
+            self._starts.append(end)
+
+    def found(self, one: Located) -> Found:
+        """Give a finding its place in the file."""
+        line, column = self._place(one.start)
+        end_line, end_column = self._place(one.end)
+        source = (
+            self._text[self._starts[line] :].partition("\n")[0]
+            if line + 1 == len(self._starts)
+            else (self._text[self._starts[line] : self._starts[line + 1]])
+        )
+        metadata = one.job.metadata
+        return Found(
+            self._file,
+            self._above + line + 1,
+            column + 1,
+            self._above + end_line + 1,
+            end_column + 1,
+            source.rstrip("\r\n"),
+            one.violation,
+            one.job.kind,
+            metadata.at("namespace").as_str() or "",
+            metadata.at("name").as_str() or "",
+            one.note,
+        )
+
+    def _place(self, index: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, index) - 1
+        return line, index - self._starts[line]
 
 
 class Inspected:
@@ -17,8 +76,8 @@ class Inspected:
     def __init__(self, *, template: bool = False) -> None:
         self.template = template
         """It is a template, whose text says nothing certain about what comes out of it."""
-        self.findings: list[tuple[Piece, Document, Located]] = []
-        """In the order of the text, with the document that each is in; those left after the fixes."""
+        self.findings: list[Found] = []
+        """In the order of the text; those left after the fixes."""
         self.broken: list[Broken] = []
         self.documents = 0
         self.kinds = Counter[str]()
@@ -43,8 +102,11 @@ class Fixing(NamedTuple):
     unsafe: bool
 
 
-def inspect(data: bytes, policy: Policy, fixing: Fixing | None) -> Inspected:
-    """Check every document of a file that can hold a Job, and make fixes if they are asked for."""
+def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> Inspected:
+    """Check every document of a file that can hold a Job, and make fixes if they are asked for.
+
+    Each document is let go before the next is read: its nodes take many times the room of its text.
+    """
     inspected = Inspected()
     lines = 0
     for piece in pieces(data):
@@ -57,9 +119,10 @@ def inspect(data: bytes, policy: Policy, fixing: Fixing | None) -> Inspected:
         inspected.documents += 1
         for _, job in jobs(document, policy):
             inspected.kinds[job.kind] += 1
-        moved = piece._replace(line=piece.line + lines)
         document, found = _checked(document, policy, fixing, inspected)
-        inspected.findings += [(moved, document, one) for one in found]
+        if found:
+            places = Places(name, document.text, piece.line + lines)
+            inspected.findings += map(places.found, found)
         if document.text != piece.text:
             inspected.changes.append((piece, document.text))
             lines += document.text.count("\n") - piece.text.count("\n")
@@ -81,13 +144,13 @@ def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
 
 def _checked(
     document: Document, policy: Policy, fixing: Fixing | None, inspected: Inspected
-) -> tuple[Document, Iterator[Located]]:
+) -> tuple[Document, list[Located]]:
     """Check a document, after its fixes if they are asked for."""
     if fixing is None:
-        return document, iter(check(document, policy))
+        return document, check(document, policy)
     fixed = fix(document, policy, unsafe=fixing.unsafe)
     inspected.fixed += len(fixed.made)
-    return fixed.document, (
+    return fixed.document, [
         one._replace(note=fixed.refused.get((one.violation.rule, one.path), ""))
         for one in check(fixed.document, policy)
-    )
+    ]

@@ -4,7 +4,7 @@ A Job that something else made or manages is judged more mildly: what its owner 
 cleaning up is not ours to change. Everything here is seen in the object alone.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lint.view import View
 
@@ -55,18 +55,18 @@ def guards_of(metadata: View, spec: View, template_metadata: View, pod: View) ->
         template_metadata: metadata of the Job that a CronJob makes; for a Job, its own.
         pod: the Pod's spec.
     """
-    annotations, labels = metadata.at("annotations"), metadata.at("labels")
+    annotations, labels = metadata.at("annotations").entries, metadata.at("labels").entries
     owner = _controller(metadata)
-    manual = annotations.at("cronjob.kubernetes.io/instantiate").as_str() == "manual"
+    manual = annotations.get("cronjob.kubernetes.io/instantiate") == "manual"
     manager = spec.at("managedBy").as_str()
     return Guards(
         partial=_partial(metadata, spec, pod),
         deleting=metadata.at("deletionTimestamp").given,
-        hook=any(annotations.at(key).given for key in _HOOKS),
+        hook=any(annotations.get(key) is not None for key in _HOOKS),
         gitops=_gitops(annotations, labels),
         queue=(
-            labels.at(_QUEUE_NAME).given
-            or template_metadata.at("labels", _QUEUE_NAME).given
+            labels.get(_QUEUE_NAME) is not None
+            or template_metadata.at("labels").entries.get(_QUEUE_NAME) is not None
             or manager == _MULTIKUEUE
             or len(pod.at("schedulingGates")) > 0
         ),
@@ -85,18 +85,13 @@ def _controller(metadata: View) -> str:
     return ""
 
 
-def _gitops(annotations: View, labels: View) -> bool:
+def _gitops(annotations: dict[str, Any], labels: dict[str, Any]) -> bool:
     """Tell whether a GitOps tool put its mark on the object."""
-    if annotations.at("argocd.argoproj.io/tracking-id").given:
+    if annotations.get("argocd.argoproj.io/tracking-id") is not None:
         return True
-    if (
-        labels.at("app.kubernetes.io/managed-by").as_str() == "Helm"
-        and annotations.at("meta.helm.sh/release-name").given
-    ):
+    if labels.get("app.kubernetes.io/managed-by") == "Helm" and annotations.get("meta.helm.sh/release-name"):
         return True
-    return any(
-        key.startswith(_GITOPS_PREFIXES) for where in (annotations, labels) for key, _ in where.fields()
-    )
+    return any(key.startswith(_GITOPS_PREFIXES) for where in (annotations, labels) for key in where)
 
 
 def _partial(metadata: View, spec: View, pod: View) -> bool:
@@ -104,11 +99,12 @@ def _partial(metadata: View, spec: View, pod: View) -> bool:
 
     Kustomize's strategic merge directives start with `$`; a real Job has containers, each with an image.
     """
-    containers = pod.at("containers")
-    if not isinstance(containers.value, list):
+    containers = pod.at("containers").value
+    if not isinstance(containers, list):
         return True
-    if any(str(key).startswith("$") for view in (metadata, spec, pod) for key, _ in view.fields()):
+    if any(key.startswith("$") for view in (metadata, spec, pod) for key in view.entries):
         return True
     return any(
-        not container.at("image").given or container.at("$patch").given for container in containers.items()
+        isinstance(container, dict) and (container.get("image") is None or "$patch" in container)
+        for container in containers
     )

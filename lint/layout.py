@@ -9,7 +9,7 @@ from lint.render import Style
 
 _QUOTES = ("'", '"')
 _NEIGHBOURS = 100
-"""So many entries of a map show its style; it may have as many again for each that changes."""
+"""So many entries of a map are asked for its style: it may have thousands, and change in as many places."""
 
 
 def style_at(place: Place) -> Style:
@@ -17,12 +17,14 @@ def style_at(place: Place) -> Style:
     pair = _flow_pair(place)
     tight = pair is not None and place.text[pair[0].end : pair[1].start] == ":"
     step, dash = _indents(place)
+    quoted = pair is not None and _is_quoted(*pair)
     return Style(
         newline=newline_at(place.text, place.node.start),
         step=step,
         dash=dash,
         gap=_gap(place),
-        quote=_quote(place.node, pair),
+        quote=_quote(place.node) or ('"' if quoted else ""),
+        quoted_keys=quoted,
         colon=":" if tight else ": ",
         comma="," if tight else ", ",
     )
@@ -46,13 +48,16 @@ def _flow_pair(place: Place) -> tuple[Node, Node] | None:
     return None
 
 
-def _quote(node: Node, pair: tuple[Node, Node] | None) -> str:
-    """Return the mark around all strings: that of the last one in a list, or of the keys in flow style."""
-    if node.is_list:
-        for child in reversed(node.children):
-            if isinstance(child.value, str):
-                return child.style if child.style in _QUOTES else ""
-    return '"' if pair and pair[0].style == '"' else ""
+def _is_quoted(key: Node, value: Node) -> bool:
+    """Tell whether a pair has quotes as JSON has them."""
+    return key.style == '"' and (value.style == '"' or not isinstance(value.value, str))
+
+
+def _quote(node: Node) -> str:
+    """Return the mark around the last string of a list."""
+    strings = (child for child in reversed(node.children) if isinstance(child.value, str))
+    last = next(strings, None) if node.is_list else None
+    return last.style or "" if last and last.style in _QUOTES else ""
 
 
 def _gap(place: Place) -> int:

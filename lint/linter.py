@@ -76,27 +76,22 @@ def check(document: Document, policy: Policy) -> list[Located]:
         for violation in policy.check(job):
             start, end = document.locate(base + violation.path)
             found.append(Located(violation, job, base, start, end))
-    if found or "jobwarden:" in document.text:
+    if "jobwarden:" in document.text:
         found = list(_heeded(document, policy, found))
     return sorted(found, key=lambda one: (one.start, one.violation.rule))
 
 
 def _heeded(document: Document, policy: Policy, found: list[Located]) -> Iterator[Located]:
     """Leave out what comments ignore, and report the comments that ignore nothing."""
-    ignores = (
-        {
-            (line, name): index
-            for line, (index, comment) in document.comments.items()
-            for directive in _DIRECTIVE.finditer(comment)
-            for name in (directive[1] or "").replace(",", " ").split() or [""]
-        }
-        if "jobwarden:" in document.text
-        else {}
-    )
+    ignores = {
+        (line, name): index
+        for line, (index, comment) in document.comments.items()
+        for directive in _DIRECTIVE.finditer(comment)
+        for name in (directive[1] or "").replace(",", " ").split() or [""]
+    }
     used = set()
     for one in found:
-        lines = document.comment_lines(one.start) if ignores else []
-        matching = {(line, one.violation.rule) for line in lines} & ignores.keys()
+        matching = {(line, one.violation.rule) for line in document.comment_lines(one.start)} & ignores.keys()
         used |= matching
         if not matching or one.violation.rule == UNUSED:
             yield one

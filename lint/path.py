@@ -7,6 +7,8 @@ Path: TypeAlias = tuple[str | int, ...]
 """Map keys and list indexes from the root of one object, for example `("spec", "template")`."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+_MAPS = frozenset(("requests", "limits", "labels", "annotations", "nodeSelector", "matchLabels"))
+"""Fields whose keys are names that somebody chose, not fields: Kubernetes writes those in brackets."""
 
 
 def pointer(path: Path) -> str:
@@ -15,11 +17,12 @@ def pointer(path: Path) -> str:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as Kubernetes does in its errors: `spec.containers[0].env`, `metadata.labels[a.b/c]`."""
-    text = ""
+    """Write a path as Kubernetes does in its errors: `spec.containers[0].resources.requests[cpu]`."""
+    text, above = "", None
     for step in path:
-        if isinstance(step, int) or not _WORD.match(step):
+        if isinstance(step, int) or above in _MAPS or not _WORD.match(step):
             text += f"[{step}]"
         else:
             text += f".{step}" if text else step
+        above = step
     return text

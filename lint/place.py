@@ -1,7 +1,7 @@
 """A value in a text, and what stands around it."""
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from lint.compose import Node
 from lint.document import Document, after_blank, content_start, end_of, line_start, next_line
@@ -13,6 +13,10 @@ _LEAD = re.compile(r"[ \t]*(?:-[ \t]+)*\Z")
 
 _REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=\r?\n|\r?\Z)")
 """What may follow a value on its line."""
+
+
+Change: TypeAlias = tuple[int, int, int, str]
+"""Start and end in the old text, a rank among changes at the same place, and what comes in their place."""
 
 
 class Refused(Exception):

@@ -112,12 +112,12 @@ def _severity(rule: Rule[Any], setting: Setting) -> Severity:
 
 def ignored(job: Job) -> Iterator[tuple[str, Path]]:
     """Iterate over the rule ids that annotations of the object or its templates ignore, with their place."""
-    for metadata in {
-        view.path: view for view in (job.metadata, job.job_metadata, job.template.at("metadata"))
-    }.values():
-        note = metadata.at("annotations", IGNORE)
-        for name in (note.as_str() or "").replace(",", " ").split():
-            yield name, note.path
+    own = (job.metadata, job.job_metadata) if job.cronjob else (job.metadata,)
+    for metadata in (*own, job.template.at("metadata")):
+        if IGNORE in metadata.at("annotations").entries:
+            note = metadata.at("annotations", IGNORE)
+            for name in (note.as_str() or "").replace(",", " ").split():
+                yield name, note.path
 
 
 def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Violation | None:

@@ -27,7 +27,10 @@ class Style(NamedTuple):
     """Columns between a dash and its item."""
 
     quote: str = ""
-    """The mark around every string, and every key if it is `"`; empty: quotes where they are needed."""
+    """The mark around every string; empty: quotes where they are needed."""
+
+    quoted_keys: bool = False
+    """Every key has double quotes, as in JSON."""
 
     colon: str = ": "
     comma: str = ", "
@@ -38,11 +41,15 @@ def is_full(value: Any) -> bool:
     return isinstance(value, dict | list) and bool(value)
 
 
-def scalar(value: Any, style: Style, quote: str = "") -> str:
-    """Write a value other than a collection; `quote` is the quotation mark that stood there before."""
+def key_text(key: str, style: Style) -> str:
+    """Write a key."""
+    return scalar(key, '"' if style.quoted_keys else "")
+
+
+def scalar(value: Any, quote: str) -> str:
+    """Write a value other than a collection; a string in `quote`, which may be empty, or in what it needs."""
     if not isinstance(value, str):
         return json.dumps(value)
-    quote = quote or style.quote
     if quote == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     if not quote and _PLAIN.match(value) and _is_text(value):
@@ -53,7 +60,7 @@ def scalar(value: Any, style: Style, quote: str = "") -> str:
 def _is_text(value: str) -> bool:
     """Tell whether Kubernetes reads the plain scalar as a string."""
     try:
-        return resolve(value) is value
+        return isinstance(resolve(value), str)
     except ScalarError:
         return False
 
@@ -61,11 +68,11 @@ def _is_text(value: str) -> bool:
 def flow(value: Any, style: Style) -> str:
     """Write a value on one line."""
     if isinstance(value, dict):
-        parts = [f"{scalar(key, style)}{style.colon}{flow(item, style)}" for key, item in value.items()]
+        parts = [f"{key_text(key, style)}{style.colon}{flow(item, style)}" for key, item in value.items()]
         return "{" + style.comma.join(parts) + "}"
     if isinstance(value, list):
         return "[" + style.comma.join(flow(item, style) for item in value) + "]"
-    return scalar(value, style)
+    return scalar(value, style.quote)
 
 
 def spread(value: Any, indent: str, unit: str, style: Style) -> str:
@@ -75,7 +82,7 @@ def spread(value: Any, indent: str, unit: str, style: Style) -> str:
     inner = indent + unit
     if isinstance(value, dict):
         parts = [
-            f"{scalar(key, style)}{style.colon}{spread(item, inner, unit, style)}"
+            f"{key_text(key, style)}{style.colon}{spread(item, inner, unit, style)}"
             for key, item in value.items()
         ]
     else:
@@ -90,7 +97,7 @@ def block(value: Any, column: int, style: Style) -> Iterator[str]:
     indent = " " * column
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _block_entry(f"{indent}{scalar(key, style)}:", item, column, style)
+            yield from _block_entry(f"{indent}{key_text(key, style)}:", item, column, style)
         return
     dash = f"{indent}-{' ' * style.gap}"
     for item in value:

@@ -1,13 +1,12 @@
 """What a run found, as text for people and as JSON for programs."""
 
 import unicodedata
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from lint.edit import Set
-from lint.linter import Located
+from lint.file import Found
 from lint.path import dotted
 from lint.policy import Violation
 from lint.rule import Severity
@@ -17,25 +16,6 @@ _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _TAB = "    "
 _WIDEST = 120
 """Columns of a source line that are shown; a JSON file can be one line of a megabyte."""
-
-
-class Found(NamedTuple):
-    """A violation in a file; lines and columns count from 1, columns in characters."""
-
-    file: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    source: str
-    """The line of the file."""
-
-    violation: Violation
-    kind: str
-    namespace: str
-    name: str
-    note: str
-    """Why its fix was not made, if it was tried."""
 
 
 class Totals:
@@ -60,45 +40,6 @@ class Totals:
         self.severities[violation.severity] += 1
         self.rules[violation.rule] += 1
         self.fixable += violation.fix is not None and violation.fix.safe
-
-
-class Places:
-    """The lines of a text, to turn indexes into lines and columns."""
-
-    def __init__(self, text: str, above: int) -> None:
-        self._text = text
-        self._above = above
-        self._starts = [0]
-        while end := text.find("\n", self._starts[-1]) + 1:
-            self._starts.append(end)
-
-    def found(self, file: str, one: Located) -> Found:
-        """Give a finding its place in the file."""
-        line, column = self._place(one.start)
-        end_line, end_column = self._place(one.end)
-        source = (
-            self._text[self._starts[line] :].partition("\n")[0]
-            if line + 1 == len(self._starts)
-            else (self._text[self._starts[line] : self._starts[line + 1]])
-        )
-        metadata = one.job.metadata
-        return Found(
-            file,
-            self._above + line + 1,
-            column + 1,
-            self._above + end_line + 1,
-            end_column + 1,
-            source.rstrip("\r\n"),
-            one.violation,
-            one.job.kind,
-            metadata.at("namespace").as_str() or "",
-            metadata.at("name").as_str() or "",
-            one.note,
-        )
-
-    def _place(self, index: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, index) - 1
-        return line, index - self._starts[line]
 
 
 def visible(text: str) -> str:
@@ -185,7 +126,7 @@ def unreadable(one: Unreadable) -> str:
     return f"{place}: cannot be read: {visible(one.reason)}"
 
 
-def summary(totals: Totals, *, fixing: bool) -> str:
+def summary(totals: Totals, *, fixing: bool = False, diff: bool = False) -> str:
     """Write the last line: never a bare success, always what was looked at."""
     number = sum(totals.severities.values()) - totals.severities[Severity.INFO]
     told = [f"{_some(number, 'finding')}" if number else "no findings"]
@@ -197,7 +138,8 @@ def summary(totals: Totals, *, fixing: bool) -> str:
     if number:
         told[0] += f" ({', '.join(details)})"
     if totals.fixed:
-        told.insert(0, f"fixed {_some(totals.fixed, 'finding')} in {_some(totals.fixed_files, 'file')}")
+        where = f"{_some(totals.fixed, 'finding')} in {_some(totals.fixed_files, 'file')}"
+        told.insert(0, f"to fix: {where}" if diff else f"fixed {where}")
     if totals.fixable and not fixing:
         told.append(f"{totals.fixable} fixable with --fix")
     seen = [_some(totals.jobs, "Job"), _some(totals.cronjobs, "CronJob")]

@@ -77,6 +77,13 @@ class Finding(NamedTuple):
     """None: the rule's own."""
 
 
+def quoted(value: Any) -> str:
+    """Write a value of a manifest as messages show it: text in double quotes."""
+    import json  # of no use to a run that finds nothing
+
+    return json.dumps(value)
+
+
 P = TypeVar("P")
 
 

@@ -4,18 +4,19 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from lint import crash, report
-from lint.file import Fixing, Inspected, inspect
+from lint.file import Fixing, Found, Inspected, inspect
 from lint.policy import Policy
 from lint.rule import Severity
 from lint.source import may_hold_a_job
 from lint.walk import STDIN, Unreadable, files
 
 _SHOWN_STDIN = "<stdin>"
+_CHUNK = 1 << 16
+"""Bytes that hold nearly every manifest."""
 
 
 class Options(NamedTuple):
@@ -42,7 +43,7 @@ class Run:
         self.options = options
         self.out = out
         self.totals = report.Totals()
-        self.kept: list[report.Found] = []
+        self.kept: list[Found] = []
         """Findings for a format that is written at the end."""
         self.worst = Severity.OFF
         self.usage = False
@@ -63,7 +64,7 @@ def run(options: Options) -> int:
         if data is None or (not may_hold_a_job(data) and path != STDIN):
             continue
         try:
-            inspected = inspect(data, options.policy, options.fixing)
+            inspected = inspect(_shown(path), data, options.policy, options.fixing)
             progress.clear()
             _tell(str(path), data, inspected, state)
         except BrokenPipeError:
@@ -75,6 +76,11 @@ def run(options: Options) -> int:
     progress.clear()
     _end(state)
     return _status(state)
+
+
+def _shown(path: str | Unreadable) -> str:
+    """Return what messages call a path."""
+    return _SHOWN_STDIN if path == STDIN else str(path)
 
 
 def _read(path: str | Unreadable, state: Run) -> bytes | None:
@@ -96,10 +102,11 @@ def _bytes(path: str) -> bytes:
     """Read a whole file; `open().read()` takes twice as long, and most of a run is reading."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        parts = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
-        while parts[-1]:
-            parts.append(os.read(descriptor, 1 << 20))
-        return b"".join(parts)
+        data = os.read(descriptor, _CHUNK)
+        if len(data) == _CHUNK:
+            with open(descriptor, "rb", closefd=False) as file:
+                data += file.read()
+        return data
     finally:
         os.close(descriptor)
 
@@ -112,14 +119,14 @@ def _unreadable(one: Unreadable, state: Run) -> None:
 def _tell(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
     """Add a file to the totals, print its findings or its diff, and write its fixes."""
     totals, options = state.totals, state.options
-    name = _SHOWN_STDIN if path == STDIN else path
+    name = _shown(path)
     for broken in inspected.broken:
         _unreadable(Unreadable(name, broken.message, broken.line), state)
     totals.templates += [name] if inspected.template else []
     totals.documents += inspected.documents
     totals.jobs += inspected.kinds["Job"]
     totals.cronjobs += inspected.kinds["CronJob"]
-    for found in _placed(name, inspected):
+    for found in inspected.findings:
         totals.count(found.violation)
         state.worst = max(state.worst, found.violation.severity)
         if found.violation.severity < options.show:
@@ -133,15 +140,6 @@ def _tell(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
         _mend(path, data, inspected, state)
 
 
-def _placed(name: str, inspected: Inspected) -> Iterator[report.Found]:
-    """Give the findings of a file their lines and columns."""
-    places, document = None, None
-    for piece, here, one in inspected.findings:
-        if places is None or here is not document:
-            places, document = report.Places(here.text, piece.line), here
-        yield places.found(name, one)
-
-
 def _mend(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
     """Write a file's fixes, or show them."""
     changed = bool(inspected.changes)
@@ -150,7 +148,7 @@ def _mend(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
             changes = [(piece.line, piece.text, text) for piece, text in inspected.changes]
             from lint.diff import unified
 
-            state.out.write(unified(_SHOWN_STDIN if path == STDIN else report.visible(path), data, changes))
+            state.out.write(unified(report.visible(_shown(path)), data, changes))
         state.worst = max(state.worst, state.options.fail_on if changed else Severity.OFF)
     elif path == STDIN:
         sys.stdout.buffer.write(inspected.data(data))
@@ -206,8 +204,8 @@ def _end(state: Run) -> None:
                 f"{report.visible(name)}: a template: render it first, and lint what comes out",
                 file=sys.stderr,
             )
-    unsafe = options.fixing is not None
-    print(report.summary(totals, fixing=unsafe), file=sys.stderr if options.diff else state.out)
+    line = report.summary(totals, fixing=options.fixing is not None, diff=options.diff)
+    print(line, file=sys.stderr if options.diff else state.out)
 
 
 def _status(state: Run) -> int:

@@ -5,6 +5,7 @@ Neither YAML 1.1 nor 1.2: `y` and `on` are booleans, `010` is 8, `1e3` is a numb
 
 import re
 from binascii import a2b_base64
+from functools import lru_cache
 from typing import Any
 
 _NAMED: dict[str, Any] = {
@@ -65,6 +66,7 @@ def _decoded(base64: str) -> str:
     return _UNDECODED.sub("\ufffd", a2b_base64(base64).decode("utf-8", "surrogateescape"))
 
 
+@lru_cache(4096)  # the same few hundred keys and values make up most of a repository
 def resolve(text: str) -> Any:
     """Return what a plain scalar stands for: null, a boolean, a number or the text itself."""
     if text and text[0] not in _TYPED_START:

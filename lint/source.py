@@ -7,7 +7,8 @@ from typing import NamedTuple
 _ESCAPED = re.compile(rb"\\(?:x(?:4[aA]|6[fF2])|u00(?:4[aA]|6[fF2])|U000000(?:4[aA]|6[fF2])|\r?\n)")
 """An escape that may spell a letter of `Job`, or hide a line break in it."""
 
-_UTF_16 = (b"J\0o\0b", b"\xff\xfe", b"\xfe\xff")
+_UTF_16_JOB = b"J\0o\0b"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR = re.compile(rb"^---[^\n]*\n?", re.MULTILINE)
 _BLANK = re.compile(r"\s*")
@@ -41,13 +42,17 @@ class Broken(NamedTuple):
 
 def may_hold_a_job(data: bytes) -> bool:
     """Tell whether a Job or CronJob can be in there: by far most files of a repository are done with this."""
-    return (
-        b"Job" in data
-        or b"!!binary" in data
-        or data.startswith(_UTF_16[1:])
-        or _UTF_16[0] in data
-        or (b"\\" in data and _ESCAPED.search(data) is not None)
-    )
+    # A single byte is found ten times as fast as a word.
+    return (b"J" in data and b"Job" in data) or _is_spelt(data) or _is_utf_16(data)
+
+
+def _is_spelt(data: bytes) -> bool:
+    """Tell whether `Job` may be there in other letters."""
+    return (b"!" in data and b"!!binary" in data) or (b"\\" in data and _ESCAPED.search(data) is not None)
+
+
+def _is_utf_16(data: bytes) -> bool:
+    return data.startswith(_UTF_16_MARKS) or (b"\0" in data and _UTF_16_JOB in data)
 
 
 def pieces(data: bytes) -> Iterator[Piece | Broken]:
@@ -55,18 +60,19 @@ def pieces(data: bytes) -> Iterator[Piece | Broken]:
 
     Documents that cannot hold a Job are left out.
     """
-    if data.startswith(_UTF_16[1:]) or _UTF_16[0] in data:
+    if _is_utf_16(data):
         yield Broken(1, "this is UTF-16: Kubernetes reads UTF-8 only; save it as UTF-8")
         return
     start, line, counted = len(_BOM) if data.startswith(_BOM) else 0, 0, 0
+    spelt = _is_spelt(data)
     for end, following in _ends(data):
-        if may_hold_a_job(data[start:end]):
+        if data.find(b"Job", start, end) >= 0 or (spelt and _is_spelt(data[start:end])):
             line += data.count(b"\n", counted, start)
             counted = start
             yield from _decode(data[start:end], start, line)
-        if following > end:
+        if following - end > len(b"---\n"):
             rest = data[end + 3 : following].strip()
-            if rest and not rest.startswith(b"#") and may_hold_a_job(data):
+            if rest and not rest.startswith(b"#"):
                 at = data.count(b"\n", 0, end) + 1
                 yield Broken(at, "only a comment may follow `---` on its line: put the document below it")
         start = following

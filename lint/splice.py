@@ -5,14 +5,15 @@ tree. What cannot be written without touching something else is refused with the
 """
 
 from collections.abc import Iterator
+from operator import is_
 from typing import Any
 
-from lint.change import Change, cut, exchange, insert_entries, insert_items
+from lint.change import cut, exchange, insert_entries, insert_items
 from lint.compose import DocumentError
 from lint.document import Document, parse
 from lint.edit import Edit, EditError, apply, same
 from lint.path import dotted
-from lint.place import Place, Refused
+from lint.place import Change, Place, Refused
 from lint.render import is_full
 from lint.scalar import key_text
 
@@ -101,16 +102,24 @@ def _of_map(place: Place, value: dict[str, Any], stack: list[tuple[Place, Any]])
 def _of_list(place: Place, value: list[Any], stack: list[tuple[Place, Any]]) -> Iterator[Change]:
     """Find the changes that turn a list into another; those further down go to the stack."""
     old = place.node.value
-    shorter = min(len(old), len(value))
-    head = next((index for index in range(shorter) if not same(old[index], value[index])), shorter)
-    rest = shorter - head
-    tail = next((index for index in range(rest) if not same(old[-1 - index], value[-1 - index])), rest)
-    both = rest - tail
-    if head + both == 0:
+    head, tail = _alike(old, value)
+    both = min(len(old), len(value)) - tail
+    if both == 0 and len(old) < len(value):
         yield from exchange(place, value)
         return
-    stack += [(place.child(index), value[index]) for index in range(head, head + both)]
+    stack += [(place.child(index), value[index]) for index in range(head, both)]
     if len(old) > len(value):
-        yield from cut(place, list(range(head + both, len(old) - tail)))
+        yield from cut(place, list(range(both, len(old) - tail)))
     elif len(old) < len(value):
-        yield from insert_items(place, head + both - 1, value[head + both : len(value) - tail])
+        yield from insert_items(place, both - 1, value[both : len(value) - tail])
+
+
+def _alike(old: list[Any], new: list[Any]) -> tuple[int, int]:
+    """Count the items that two lists begin with and end with: the very same ones, then also equal ones."""
+    head, tail, shorter = 0, 0, min(len(old), len(new))
+    for alike in (is_, same):
+        while head + tail < shorter and alike(old[head], new[head]):
+            head += 1
+        while head + tail < shorter and alike(old[-1 - tail], new[-1 - tail]):
+            tail += 1
+    return head, tail

@@ -70,6 +70,11 @@ class View:
             for key, value in self.value.items():
                 yield key, View(value, (*self.path, key))
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """The keys and plain values of a map; anything else has none. For where no path is needed."""
+        return self.value if isinstance(self.value, dict) else {}
+
     def as_int(self) -> int | None:
         """Return a whole number, or None."""
         if isinstance(self.value, int) and not isinstance(self.value, bool):

@@ -6,12 +6,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lint.edit import same
+from lint.edit import Edit, Remove, Set, same
+from lint.path import Path
 
-WORDS = st.sampled_from(
-    "a name spec x-y yes 010 1e3 null é 日本 it's [ * &a !x % @ ` 😀 {{x}} # ? ?x a?b ... http://x/y?z=1 =".split()
-    + ["", "a b", "k: v", "# no", "a #b", 'say "hi"', "- x", "multi\nline", "ends \n", "\n\nlead", "tab\there", "kept\n\n"]
+_ONE_WORD = (
+    "a name spec x-y yes 010 1e3 null é 日本 it's [ * &a !x % @ ` 😀 {{x}} # ? ?x a?b ... http://x/y?z=1 ="
 )
+_MORE_WORDS = (
+    *("", "a b", "k: v", "# no", "a #b", 'say "hi"', "- x", "tab\there"),
+    *("multi\nline", "ends \n", "\n\nlead", "kept\n\n", "a\n  \n"),
+)
+WORDS = st.sampled_from([*_ONE_WORD.split(), *_MORE_WORDS])
 KEYS = st.sampled_from(["a", "name", "spec", "x-y", "b/c.d", "yes", "é", "with space", "1", "it's", "#"])
 SCALARS = st.none() | st.booleans() | st.integers(-5, 10**6) | st.sampled_from([0.5, 1e-7]) | WORDS
 TREES = st.recursive(
@@ -20,6 +25,39 @@ TREES = st.recursive(
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(KEYS, TREES, min_size=1, max_size=4)
+
+
+def paths(tree: Any, path: Path = ()) -> list[Path]:
+    """Return every path in a tree, the root left out."""
+    entries = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [found for step, value in entries for found in [(*path, step), *paths(value, (*path, step))]]
+
+
+@st.composite
+def edits(draw: st.DrawFn, tree: dict[str, Any]) -> Edit:
+    """Draw an edit that fits a tree: one that changes, adds below a map, appends to a list, or removes."""
+    path = draw(st.sampled_from(paths(tree)))
+    if draw(st.integers(0, 3)) == 0:
+        return Remove(path)
+    value: Any = tree
+    for step in path:
+        value = value[step]
+    if isinstance(value, dict) and draw(st.booleans()):
+        key = draw(KEYS | st.just("new"))
+        deeper = () if key in value else draw(st.sampled_from([(), ("new",), ("new", "er")]))
+        path = (*path, key, *deeper)
+    elif isinstance(value, list) and draw(st.booleans()):
+        path = (*path, len(value))
+    return Set(path, draw(TREES))
+
+
+def as_json(random: Random, tree: dict[str, Any]) -> str:
+    """Write a tree as tools print JSON."""
+    separators = random.choice([None, (",", ":")])
+    indent = random.choice([None, 2, 4, "\t"])
+    text = json.dumps(tree, ensure_ascii=random.random() < 0.5, indent=indent, separators=separators)
+    return text + random.choice(["", "\n"])
+
 
 _PLAIN_KEYS = frozenset(["a", "name", "spec", "x-y", "b/c.d", "é", "with space"])
 _PLAIN_WORDS = frozenset(["a", "name", "spec", "x-y", "é", "日本", "a b", "it's"])
@@ -63,14 +101,14 @@ class Layout:
         """Write what may follow a value on its line."""
         if not self._odd(0.25):
             return ""
-        return self.random.choice(["  ", "\t", f" {self._comment()}", f"\t{self._comment()}"])
+        return self.random.choice([" ", "\t"]) + (self._comment() if self.random.random() < 0.5 else "")
 
     def _noise(self, indent: int) -> list[str]:
         """Write lines that mean nothing."""
         lines = []
         while self._odd(0.2):
             column = self.random.choice([0, indent, indent, indent + 1, indent + self.step])
-            lines.append(self.random.choice(["", " " * indent, " " * column + self._comment()]))
+            lines.append(" " * column + (self._comment() if self.random.random() < 0.6 else ""))
         return lines
 
     def _map(self, tree: dict[str, Any], indent: int) -> list[str]:
@@ -92,7 +130,11 @@ class Layout:
     def _mergeable(self, tree: dict[str, Any]) -> str | None:
         """Find the anchor of a map whose entries this one has as well."""
         for name, value in self.anchors.items():
-            if isinstance(value, dict) and value and all(k in tree and same(tree[k], v) for k, v in value.items()):
+            if (
+                isinstance(value, dict)
+                and value
+                and all(k in tree and same(tree[k], v) for k, v in value.items())
+            ):
                 return name if self._odd(0.4) else None
         return None
 
@@ -102,8 +144,8 @@ class Layout:
             dash = " " * indent + "-"
             gap = 3 if self._odd(0.05) else 1
             if isinstance(value, dict | list) and value and self.random.random() < 0.7:
-                write = self._map if isinstance(value, dict) else self._list
-                inner = write(value, indent + 1 + gap)
+                column = indent + 1 + gap
+                inner = self._map(value, column) if isinstance(value, dict) else self._list(value, column)
                 lines += [dash + " " * gap + inner[0].removeprefix(_CONTINUED).lstrip(" "), *inner[1:]]
                 if len(inner) == 1 and inner[0].startswith(_CONTINUED):
                     lines[-1] = _CONTINUED + lines[-1]
@@ -122,7 +164,9 @@ class Layout:
             return self._bare(head, value, indent, *below)
         name = f"x{len(self.anchors)}"
         self.anchors[name] = object()  # not to be used before it is complete
-        lines = self._bare(f"{head} &{name}{' !!str' if isinstance(value, str) else ''}", value, indent, *below)
+        lines = self._bare(
+            f"{head} &{name}{' !!str' if isinstance(value, str) else ''}", value, indent, *below
+        )
         self.anchors[name] = value
         return lines
 
@@ -131,7 +175,9 @@ class Layout:
             tail = self._tail()
             lines = [head + (tail.replace("\t", " ") if head.endswith("-") else tail)]
             lines += self._noise(below[0]) if self._odd(0.3) else []
-            return lines + (self._map(value, below[0]) if isinstance(value, dict) else self._list(value, below[1]))
+            return lines + (
+                self._map(value, below[0]) if isinstance(value, dict) else self._list(value, below[1])
+            )
         if isinstance(value, str) and "\n" in value and value.strip() and self.random.random() < 0.8:
             return self._literal(head, value, max(self.step, 2), indent)
         if value is None and self.random.random() < 0.5:
@@ -156,7 +202,8 @@ class Layout:
 
     def _flow(self, value: Any, indent: int) -> str:
         if isinstance(value, dict):
-            return self._brackets("{}", [f"{self._key(key)}: {self._flow(item, indent + 2)}" for key, item in value.items()], indent)
+            parts = [f"{self._key(key)}: {self._flow(item, indent + 2)}" for key, item in value.items()]
+            return self._brackets("{}", parts, indent)
         if isinstance(value, list):
             return self._brackets("[]", [self._flow(item, indent + 2) for item in value], indent)
         if isinstance(value, str) and value in _PLAIN_WORDS:
@@ -169,9 +216,11 @@ class Layout:
         """Write a collection in flow style, on one line or with lines for its entries."""
         comma = self.random.choice(["", "", ","]) if parts else ""
         if self._odd(0.15):
-            lines = [f"{' ' * (indent + 2)}{part},{self._tail()}" for part in parts]
-            if lines and not comma:
-                lines[-1] = f"{' ' * (indent + 2)}{parts[-1]}{self._tail()}"
+            commas = [*[","] * (len(parts) - 1), comma]
+            lines = [
+                f"{' ' * (indent + 2)}{part}{one}{self._tail()}"
+                for part, one in zip(parts, commas, strict=False)
+            ]
             return "\n".join([ends[0] + self._tail(), *lines, " " * indent + ends[1]])
         gap = self.random.choice(["", "", " ", f"\n{' ' * indent}"])
         separator = f",{gap or ' '}"

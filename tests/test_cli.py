@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import stat
 import subprocess
@@ -326,18 +327,22 @@ def test_a_closed_pipe_ends_the_run_quietly() -> None:
 
 
 def test_an_interrupted_run_ends_quietly_and_leaves_nothing_half_written() -> None:
-    os.mkfifo("pipe")
+    for number in range(3000):
+        put(f"{number}.yaml", WITHOUT_TTL)
     with subprocess.Popen(
-        [sys.executable, "-m", "lint", "lint", "--fix", "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "lint", "lint", "--fix"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     ) as process:  # fmt: skip
-        time.sleep(0.7)
+        while Path("0.yaml").read_text() == WITHOUT_TTL:
+            time.sleep(0.001)
         process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
 
-        assert process.wait() == 130
-        assert process.stderr
-        assert process.stderr.read() == b""
+    texts = [Path(name).read_text() for name in os.listdir()]
+    assert (process.returncode, told) == (130, b"")
+    assert {*texts} == {WITHOUT_TTL, WITH_TTL}
+    assert len(texts) == 3000
 
 
 def on_terminal(*arguments: str, **environment: str) -> str:
@@ -366,6 +371,14 @@ def test_colours_are_for_terminals_that_want_them(jobwarden: Command) -> None:
     assert "\x1b" not in on_terminal("lint", NO_COLOR="1")
     assert "\x1b" not in on_terminal("lint", TERM="dumb")
     assert "\x1b" not in jobwarden("lint").stdout
+
+
+def test_a_long_run_shows_on_a_terminal_how_far_it_is(jobwarden: Command) -> None:
+    for number in range(2500):
+        put(f"{number}.yaml", CLEAN)
+
+    assert re.search(r"\r\d+ files read", on_terminal("lint"))
+    assert jobwarden("lint").stderr == ""
 
 
 def test_help_names_every_option_and_no_command_is_wrong_usage(jobwarden: Command) -> None:

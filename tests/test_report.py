@@ -7,19 +7,20 @@ import pytest
 from lint import report
 from lint.document import parse
 from lint.edit import Set
+from lint.file import Found, Places
 from lint.job import Job
 from lint.linter import Located
 from lint.policy import Violation
 from lint.rule import Class, Fix, Severity
 
 
-def found(text: str, start: int, end: int, **changes: Any) -> report.Found:
+def found(text: str, start: int, end: int, **changes: Any) -> Found:
     """Make a finding at a place of a text."""
     values = {
         "rule": "image-tag", "severity": Severity.WARNING, "class_": Class.PRACTICE,
         "path": ("spec",), "message": "it is wrong", "fix": None, **changes,
     }  # fmt: skip
-    return report.Places(text, 0).found("a.yaml", Located(Violation(**values), Job({}), (), start, end))
+    return Places("a.yaml", text, 0).found(Located(Violation(**values), Job({}), (), start, end))
 
 
 def shown(text: str, start: int, end: int) -> list[str]:
@@ -91,7 +92,7 @@ def test_the_summary_tells_what_was_looked_at(counted: list[Severity], line: str
     for severity in counted:
         totals.count(found("a: b\n", 0, 1, severity=severity).violation)
 
-    assert report.summary(totals, fixing=False) == line
+    assert report.summary(totals) == line
 
 
 def test_positions_count_from_one_in_characters() -> None:

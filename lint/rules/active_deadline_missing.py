@@ -52,7 +52,6 @@ def _unbounded(job: Job) -> str:
     return f"the Pod's own {seconds} seconds end one try only, and none that never starts (quota, node)"
 
 
-
 RULE = Rule(
     id="active-deadline-missing",
     doc=__doc__,
@@ -82,29 +81,12 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
-              concurrencyPolicy: Forbid
               jobTemplate:
                 spec:
                   activeDeadlineSeconds: 3600
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
-            spec:
-              activeDeadlineSeconds: 259200
-              suspend: true
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
     ),
@@ -144,29 +126,23 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               concurrencyPolicy: Forbid
               jobTemplate:
                 spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               concurrencyPolicy: Forbid
               jobTemplate:
                 spec:
-                  backoffLimit: 2
                   activeDeadlineSeconds: 7200
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=Deadline(default=7200),
         ),
@@ -174,133 +150,73 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
+              suspend: false
               template:
                 spec:
                   restartPolicy: Never
                   activeDeadlineSeconds: 600  # for each try
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
+              suspend: false
               activeDeadlineSeconds: 86400
               template:
                 spec:
                   restartPolicy: Never
                   activeDeadlineSeconds: 600  # for each try
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               activeDeadlineSeconds: null
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               suspend: true
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
+            metadata: {labels: {kueue.x-k8s.io/queue-name: batch}}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
-            spec:
-              schedule: "17 5 * * *"
-              jobTemplate:
-                metadata:
-                  labels:
-                    kueue.x-k8s.io/queue-name: batch
-                spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
+            metadata: {labels: {kueue.x-k8s.io/queue-name: batch}}
             spec:
               suspend: true
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
+            metadata: {labels: {kueue.x-k8s.io/queue-name: batch}}
             spec:
               suspend: true
               activeDeadlineSeconds: 86400
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             minor=36,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              suspend: false
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              suspend: false
-              activeDeadlineSeconds: 86400
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
         ),
     ),
 )

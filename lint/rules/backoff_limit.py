@@ -32,9 +32,8 @@ def check(job: Job, params: BackoffLimit) -> Iterator[Finding]:
     elif value is None:
         return
     elif value > params.maximum:
-        yield Finding(
-            limit.path, f"{value} retries are more than the {params.maximum} that the policy allows"
-        )
+        message = f"{value} retries are more than the {params.maximum} that the policy allows"
+        yield Finding(limit.path, message)
     elif value == 0 and job.restart_policy == "OnFailure":
         message = (
             "0 with OnFailure: a failed container starts once more, and is killed for it; Never tries once"
@@ -43,19 +42,12 @@ def check(job: Job, params: BackoffLimit) -> Iterator[Finding]:
 
 
 def _not_chosen(job: Job, limit: View, params: BackoffLimit) -> Finding:
-    """Ask for a number, and set the policy's where it cannot make things worse."""
-    wanted = f"the API server takes 6, the policy {params.default}"
-    if limit.missing:
-        message = f"nobody says how many retries: {wanted}"
-    else:
-        message = f"null is no number of retries: {wanted}"
-    if limit.value is None or job.misplaced("backoffLimit"):
-        return Finding(limit.path, message)
-    return Finding(
-        limit.path,
-        message,
-        Fix(f"set backoffLimit: {params.default}", (Set(limit.path, params.default),)),
-    )
+    """Ask for a number, and set the policy's unless something is written already."""
+    said = "null is no number of retries" if limit.value is None else "nobody says how many retries"
+    fix = None
+    if limit.missing and not job.misplaced("backoffLimit"):
+        fix = Fix(f"set backoffLimit: {params.default}", (Set(limit.path, params.default),))
+    return Finding(limit.path, f"{said}: the API server takes 6, the policy {params.default}", fix)
 
 
 def _shared_by_indexes(job: Job, limit: View, value: int) -> Iterator[Finding]:
@@ -102,79 +94,58 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               backoffLimit: 10
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
                   backoffLimit: 0  # the next run is soon enough
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 2  # without backoffLimit, each index has its own retries and nothing else
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 1
               maxFailedIndexes: 4
               backoffLimit: 24
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 0
               maxFailedIndexes: 4
               backoffLimit: 4  # says the same as maxFailedIndexes
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 1
-              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
     ),
@@ -214,52 +185,21 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
-                  activeDeadlineSeconds: 3600
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
-                  activeDeadlineSeconds: 3600
-                  backoffLimit: 3
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 11
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
-            spec:
-              schedule: "17 5 * * *"
-              jobTemplate:
-                spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
+                  backoffLimit: 1
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=BackoffLimit(default=1, maximum=1),
         ),
@@ -267,72 +207,52 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
+            spec:
+              backoffLimit: 11
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
+            """,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
             spec:
               backoffLimit: null
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               backoffLimit: 0
-              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-            spec:
-              parallelism: 2
-              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              parallelism: 2
-              backoffLimit: 3
-              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 0
               maxFailedIndexes: 4
               backoffLimit: 3
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 2
               backoffLimit: 23  # in all, although each index may fail twice
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
     ),

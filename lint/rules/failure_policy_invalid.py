@@ -8,13 +8,12 @@ Until Kubernetes 1.34 a condition without `status` is rejected in a CronJob, tho
 Exit codes below 0 or above 255 are accepted and never match, except on Windows.
 """
 
-import json
 import re
 from collections.abc import Iterator
 
 from lint.edit import Set
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, quoted
 from lint.view import View
 
 _MAX_RULES = _MAX_PATTERNS = 20
@@ -70,7 +69,7 @@ def _unsupported(view: View, *values: str) -> str:
         return f"required: one of {supported}"
     if view.value in values or view.as_str() is None or view.placeholder:
         return ""
-    return f"unsupported value: {json.dumps(view.value)}; supported values: {supported}"
+    return f"unsupported value: {quoted(view.value)}; supported values: {supported}"
 
 
 def _action(job: Job, rule: View) -> Iterator[Finding]:
@@ -117,7 +116,7 @@ def _container(job: Job, name: View) -> Iterator[Finding]:
     if name.as_str() is None or any(one.placeholder or one.value == name.value for one in names):
         return
     if not name.placeholder:
-        found, known = json.dumps(name.value), ", ".join(one.value for one in names if one.as_str())
+        found, known = quoted(name.value), ", ".join(one.value for one in names if one.as_str())
         message = f"{found} must be one of the container or initContainer names in the pod template: {known}"
         yield Finding(name.path, message)
 
@@ -154,7 +153,7 @@ def _condition(job: Job, pattern: View) -> Iterator[Finding]:
     kind, status = pattern.at("type"), pattern.at("status")
     name, unit = "" if kind.unset else kind.as_str(), "bytes" if job.minor >= 35 else "characters"
     if name is not None and not kind.placeholder and (fault := _fault(name, unit)):
-        yield Finding(kind.path, f"{json.dumps(name)}: {fault}")
+        yield Finding(kind.path, f"{quoted(name)}: {fault}")
     if status.given and status.value != "":
         yield from _one_of(status, "False", "True", "Unknown")
     elif job.cronjob and job.minor < 34:

@@ -7,7 +7,7 @@ tested. Which code made a result, nobody can tell afterwards.
 Spared are images that are never pulled (`imagePullPolicy: Never`), those that the policy allows, and what
 something else replaces: names that no registry can serve, such as `IMAGE` or `<change-me>`, and ones that say
 so. A name that can be pulled is not spared, even if Kustomize sets its tag: it does so to a tagged name, too.
-Where one Pod runs once, a written `latest` is only noted: somebody chose it, and only a retry may see another.
+Where one Pod runs once, a written `latest` is only noted: somebody chose it, and only a retry could differ.
 """
 
 import re

@@ -8,11 +8,10 @@ failed, and bounds keep the lists short. A Job of more than 100000 completions t
 at a time is accepted, but Kubernetes may lose track of it when many fail.
 """
 
-import json
 from collections.abc import Iterator
 
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Good, Rule, Severity
+from lint.rule import Bad, Class, Finding, Good, Rule, Severity, quoted
 from lint.view import View
 
 _MANY = 100_000
@@ -38,7 +37,7 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
     elif job.indexed:
         yield from _indexed(job, per_index, failed)
     elif mode.as_str() is not None:
-        value = json.dumps(mode.value)
+        value = quoted(mode.value)
         yield Finding(mode.path, f'unsupported value: {value}; supported values: "NonIndexed", "Indexed"')
 
 

@@ -27,23 +27,24 @@ class Params:
 
 def check(job: Job, params: Params) -> Iterator[Finding]:
     policy = job.pod.at("restartPolicy")
-    if policy.value in ("Never", "OnFailure") or policy.placeholder:
+    value = policy.value
+    if value in ("Never", "OnFailure") or policy.placeholder:
         return
     if policy.missing:
-        message = 'left out means Always; valid values: "OnFailure", "Never"'
-    elif policy.value is None or policy.value == "":
-        message = 'empty means Always; valid values: "OnFailure", "Never"'
-    elif policy.value == "Always":
-        message = '"Always" is for Pods that must not end; valid values: "OnFailure", "Never"'
-    elif isinstance(policy.value, str):
-        message = f'unsupported value: "{policy.value}"; supported values: "OnFailure", "Never"'
+        problem = "left out means Always"
+    elif value is None or value == "":
+        problem = "empty means Always"
+    elif value == "Always":
+        problem = '"Always" is for Pods that must not end'
+    elif isinstance(value, str):
+        problem = f'unsupported value: "{value}"'
     else:
         return
     fix = None
-    if policy.value is not None and not job.misplaced("restartPolicy", job.pod):
+    if value is not None and not job.misplaced("restartPolicy", job.pod):
         chosen = _chosen(job, params)
         fix = Fix(f"set restartPolicy: {chosen}", (Set(policy.path, chosen),), safe=False)
-    yield Finding(policy.path, message, fix)
+    yield Finding(policy.path, f'{problem}; valid values: "OnFailure", "Never"', fix)
 
 
 def _chosen(job: Job, params: Params) -> str:
@@ -55,7 +56,6 @@ def _chosen(job: Job, params: Params) -> str:
         return "Never"
     meant = {"never": "Never", "onfailure": "OnFailure"}
     return meant.get((job.restart_policy or "").lower(), params.default)
-
 
 
 RULE = Rule(
@@ -86,34 +86,15 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 2
-              template:
-                spec:
-                  restartPolicy: Never
-                  initContainers:
-                    - name: proxy
-                      image: proxy:2.14
-                      restartPolicy: Always  # a sidecar, which ends when the report is done
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  template:
+                    spec:
+                      restartPolicy: OnFailure
+                      initContainers: [{name: proxy, image: proxy:2.14, restartPolicy: Always}]  # a sidecar
+                      containers: [{name: report, image: report:1.4}]
             """,
         ),
     ),
@@ -151,46 +132,20 @@ RULE = Rule(
         Bad(
             """\
             apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 2
-              template: {spec: {containers: [{name: report, image: report:1}]}}
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 2
-              template: {spec: {containers: [{name: report, image: report:1}], restartPolicy: Never}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
-                  backoffLimit: 2
                   template: {spec: {containers: [{name: report, image: report:1}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
-                  backoffLimit: 2
                   template: {spec: {containers: [{name: report, image: report:1}], restartPolicy: OnFailure}}
             """,
             params=Params(default="OnFailure"),
@@ -198,121 +153,63 @@ RULE = Rule(
         Bad(
             """\
             apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
+            kind: Job
             spec:
-              schedule: "17 5 * * *"
-              jobTemplate:
-                spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: onFailure, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: onFailure, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
+            kind: Job
             spec:
-              schedule: "17 5 * * *"
-              jobTemplate:
-                spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: OnFailure, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Sometimes, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: "", containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: "Never", containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: "", containers: [{name: report, image: report:1}]}}
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: "Never", containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: null, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
               template:
                 restartPolicy: Never  # one level too high: to be moved
-                spec: {containers: [{name: report, image: report:1}]}
+                spec: {containers: [{name: report, image: report:1.4}]}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: null, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              podFailurePolicy:
-                rules:
-                  - action: FailJob
-                    onExitCodes:
-                      operator: In
-                      values: [2]
-              template: {spec: {restartPolicy: Always, containers: [{name: report, image: report:1}]}}
+              podFailurePolicy: {rules: [{action: FailJob, onExitCodes: {operator: In, values: [2]}}]}
+              template: {spec: {restartPolicy: Always, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              podFailurePolicy:
-                rules:
-                  - action: FailJob
-                    onExitCodes:
-                      operator: In
-                      values: [2]
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              podFailurePolicy: {rules: [{action: FailJob, onExitCodes: {operator: In, values: [2]}}]}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=Params(default="OnFailure"),
         ),
@@ -320,24 +217,37 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 1
-              template: {spec: {restartPolicy: Always, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Always, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               completionMode: Indexed
               completions: 24
               backoffLimitPerIndex: 1
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
+            """,
+            params=Params(default="OnFailure"),
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              backoffLimit: 0
+              template: {spec: {restartPolicy: Always, containers: [{name: report, image: report:1.4}]}}
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              backoffLimit: 0
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=Params(default="OnFailure"),
         ),

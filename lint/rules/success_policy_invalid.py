@@ -8,14 +8,13 @@ Accepted, but surely a mistake: a rule without any index is never met, a count o
 that succeeds, whichever it is, and a rule that asks for all that another asks for, or more, never matters.
 """
 
-import json
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Good, Rule, Severity
+from lint.rule import Bad, Class, Finding, Good, Rule, Severity, quoted
 from lint.view import View
 
 _MAX_RULES = 20
@@ -50,7 +49,7 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
     if not job.indexed:
         mode = job.spec.at("completionMode")
         if mode.unset or (mode.as_str() is not None and not mode.placeholder):
-            found = json.dumps("NonIndexed" if mode.unset else mode.value)
+            found = quoted("NonIndexed" if mode.unset else mode.value)
             message = f"requires indexed completion mode, not {found}: set completionMode: Indexed"
             yield Finding(policy.path, message)
         return
@@ -154,7 +153,7 @@ def _read(text: str, completions: int | None) -> tuple[Intervals, str]:
 
 def _shown(text: str) -> str:
     """Quote a text, shortened where it is long."""
-    return json.dumps(text if len(text) <= 40 else text[:37] + "...")
+    return quoted(text if len(text) <= 40 else text[:37] + "...")
 
 
 def _size(indexes: Intervals) -> int:

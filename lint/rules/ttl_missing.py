@@ -38,7 +38,6 @@ def check(job: Job, params: TTL) -> Iterator[Finding]:
         yield Finding(ttl.path, message, Fix(title, (Set(ttl.path, params.default),)))
 
 
-
 RULE = Rule(
     id="ttl-missing",
     doc=__doc__,

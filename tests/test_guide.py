@@ -1,0 +1,57 @@
+"""The examples of a guide to Kubernetes Jobs, right and wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from lint.document import parse
+from lint.linter import check
+from lint.policy import Policy
+from lint.rule import Class, Severity
+
+GUIDE = sorted((Path(__file__).parent / "cases/guide").glob("*.yaml"))
+
+
+def findings(path: Path) -> set[str]:
+    """Return the rules that find something in an example, at any severity but info."""
+    found = check(parse(path.read_text()), Policy())
+    return {one.violation.rule for one in found if one.violation.severity > Severity.INFO}
+
+
+def test_all_of_the_guide_is_here() -> None:
+    assert [path.stem[:2] for path in GUIDE] == [f"{number:02}" for number in range(1, 16)]
+
+
+@pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.stem)
+def test_the_server_rejects_the_work_queue_and_nothing_else(path: Path) -> None:
+    rejected = [
+        (one.violation.rule, one.path)
+        for one in check(parse(path.read_text()), Policy())
+        if one.violation.class_ == Class.SERVER
+    ]
+
+    assert rejected == ([("indexed-constraints", ("spec", "completions"))] if path.stem == "04-work-queue" else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("01-process-data", "ttl-missing"),
+        ("01-process-data", "container-resources"),
+        ("02-single-task", "image-tag"),
+        ("08-smart-retry", "failure-policy-semantics"),
+        ("09-migrate-database", "active-deadline-missing"),
+        ("15-job-with-init", "image-tag"),
+    ],
+)
+def test_an_example_gets_its_finding(name: str, rule: str) -> None:
+    (path,) = (path for path in GUIDE if path.stem == name)
+
+    assert rule in findings(path)
+
+
+@pytest.mark.parametrize("name", ["13-auto-cleanup", "14-resource-intensive"])
+def test_an_example_that_does_everything_right_gets_none(name: str) -> None:
+    (path,) = (path for path in GUIDE if path.stem == name)
+
+    assert findings(path) == set()
