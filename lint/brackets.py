@@ -22,7 +22,7 @@ def insert(place: Place, index: int, new: dict[str, Any] | list[Any]) -> Iterato
     comma = after_blank(text, end)
     behind = comma + 1 if text[comma] == "," else end
     line_break = place.line_break(behind)
-    if line_break is None or not text[behind:line_break].strip():
+    if line_break is None or line_break == behind:
         yield end, end, 0, gap + "".join(separator + part for part in parts)
     else:
         yield end, behind, 0, gap + ","

@@ -36,7 +36,8 @@ def main() -> NoReturn:
     except BrokenPipeError:
         status = _PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the one place where a bug of ours ends up
-        crash.tell(error, " ".join(sys.argv))
+        sys.stdout.flush()
+        print(crash.text(error, " ".join(sys.argv)), end="", file=sys.stderr)
         status = _BUG
     os._exit(status)  # freeing the trees one by one would take longer than a small run
 
@@ -57,15 +58,25 @@ def _run(arguments: list[str]) -> int:
     return commands[options.command](options)
 
 
+class _Help(argparse.HelpFormatter):
+    """Help of a fixed width: each option asks for a formatter, and finding out the width costs an import."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32, width=100)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="jobwarden", description="Finds and fixes what goes wrong with Kubernetes Jobs and CronJobs."
-    )
+    about = "Finds and fixes what goes wrong with Kubernetes Jobs and CronJobs."
+    parser = argparse.ArgumentParser(prog="jobwarden", description=about, formatter_class=_Help)
     parser.add_argument("--version", action="version", version=f"jobwarden {VERSION}")
     commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND")
-    _lint_parser(commands.add_parser("lint", help="check manifests, and fix them with --fix"))
+    _lint_parser(
+        commands.add_parser("lint", help="check manifests, and fix them with --fix", formatter_class=_Help)
+    )
     commands.add_parser("rules", help="list all rules")
-    explain = commands.add_parser("explain", help="tell what a rule looks for, and why")
+    explain = commands.add_parser(
+        "explain", help="tell what a rule looks for, and why", formatter_class=_Help
+    )
     explain.add_argument("rule", metavar="RULE")
     return parser
 

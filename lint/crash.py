@@ -5,15 +5,13 @@ import sys
 from lint.version import VERSION
 
 
-def tell(error: Exception, where: str) -> None:
-    """Print what to paste into an issue."""
+def text(error: Exception, where: str) -> str:
+    """Write what to paste into an issue."""
     import traceback
 
-    sys.stdout.flush()
-    print(
+    return (
         f"jobwarden: a bug of Jobwarden, met in: {where!a}.\n"
         "Please report it, with the lines below and what it was working on if you can show it.\n"
-        f"jobwarden {VERSION}, Python {sys.version.split()[0]}, {sys.platform}",
-        file=sys.stderr,
+        f"jobwarden {VERSION}, Python {sys.version.split()[0]}, {sys.platform}\n"
+        f"{''.join(traceback.format_exception(error))}"
     )
-    traceback.print_exception(error)

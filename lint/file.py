@@ -73,7 +73,8 @@ class Places:
 class Inspected:
     """What was found in a file."""
 
-    def __init__(self, *, template: bool = False) -> None:
+    def __init__(self, file: str, *, template: bool = False) -> None:
+        self.file = file
         self.template = template
         """It is a template, whose text says nothing certain about what comes out of it."""
         self.findings: list[Found] = []
@@ -107,7 +108,7 @@ def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> In
 
     Each document is let go before the next is read: its nodes take many times the room of its text.
     """
-    inspected = Inspected()
+    inspected = Inspected(name)
     lines = 0
     for piece in pieces(data):
         if isinstance(piece, Broken):
@@ -126,7 +127,7 @@ def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> In
         if document.text != piece.text:
             inspected.changes.append((piece, document.text))
             lines += document.text.count("\n") - piece.text.count("\n")
-    return Inspected(template=True) if inspected.template else inspected
+    return Inspected(name, template=True) if inspected.template else inspected
 
 
 def _parsed(piece: Piece, inspected: Inspected) -> Document | None:

@@ -1,22 +1,16 @@
-"""One run of the linter: read files, check them, write fixes back, and print what was found."""
+"""One run of the linter: what is to be looked at, and what is said of it."""
 
-import os
-import stat
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing
 from typing import NamedTuple, TextIO
 
-from lint import crash, report
-from lint.file import Fixing, Found, Inspected, inspect
+from lint import report
+from lint.file import Fixing, Found
 from lint.policy import Policy
 from lint.rule import Severity
-from lint.source import may_hold_a_job
 from lint.walk import STDIN, Unreadable, files
-
-_SHOWN_STDIN = "<stdin>"
-_CHUNK = 1 << 16
-"""Bytes that hold nearly every manifest."""
+from lint.work import Done, Order, work
 
 
 class Options(NamedTuple):
@@ -56,138 +50,76 @@ def run(options: Options) -> int:
     changes_stdin = options.fixing is not None and not options.diff and STDIN in options.paths
     state = Run(options, sys.stderr if changes_stdin else sys.stdout)
     progress = _Progress()
-    for path in sorted(
-        files(options.paths), key=lambda one: one.path if isinstance(one, Unreadable) else one
-    ):
-        progress.step(state.totals.files)
-        data = _read(path, state)
-        if data is None or (not may_hold_a_job(data) and path != STDIN):
-            continue
-        try:
-            inspected = inspect(_shown(path), data, options.policy, options.fixing)
-            progress.clear()
-            _tell(str(path), data, inspected, state)
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug in one file must not hide what is in the others
-            progress.clear()
-            state.crashed = True
-            crash.tell(error, str(path))
+    found = sorted(files(options.paths), key=lambda one: one.path if isinstance(one, Unreadable) else one)
+    with closing(work(found, Order(options.policy, options.fixing, options.diff))) as results:
+        for done in results:
+            progress.step(state.totals.files)
+            state.totals.files += done is None or done.unreadable is None
+            if done is not None:
+                progress.clear()
+                _tell(done, state)
     progress.clear()
     _end(state)
     return _status(state)
 
 
-def _shown(path: str | Unreadable) -> str:
-    """Return what messages call a path."""
-    return _SHOWN_STDIN if path == STDIN else str(path)
+def _tell(done: Done, state: Run) -> None:
+    """Add a file to the totals, and print what there is to say of it."""
+    if done.unreadable is not None:
+        state.usage = state.usage or done.path in state.options.paths
+        _unreadable(done.unreadable, state)
+    if done.bug:
+        state.crashed = True
+        sys.stdout.flush()
+        print(done.bug, end="", file=sys.stderr)
+    inspected, totals = done.inspected, state.totals
+    if inspected is None:
+        return
+    for broken in inspected.broken:
+        _unreadable(Unreadable(inspected.file, broken.message, broken.line), state)
+    totals.templates += [inspected.file] if inspected.template else []
+    totals.documents += inspected.documents
+    totals.jobs += inspected.kinds["Job"]
+    totals.cronjobs += inspected.kinds["CronJob"]
+    for found in inspected.findings:
+        _found(found, state)
+    if state.options.fixing is not None:
+        _fixed(done, len(inspected.changes), inspected.fixed, state)
 
 
-def _read(path: str | Unreadable, state: Run) -> bytes | None:
-    """Read a file as bytes; what cannot be read is told."""
-    if isinstance(path, str):
-        try:
-            data = sys.stdin.buffer.read() if path == STDIN else _bytes(path)
-        except OSError as error:
-            path = Unreadable(path, (error.strerror or str(error)).lower())
-        else:
-            state.totals.files += 1
-            return data
-    state.usage = state.usage or path.path in state.options.paths
-    _unreadable(path, state)
-    return None
+def _found(found: Found, state: Run) -> None:
+    """Count a finding, and print it if it is to be shown."""
+    options = state.options
+    state.totals.count(found.violation)
+    state.worst = max(state.worst, found.violation.severity)
+    if found.violation.severity < options.show:
+        return
+    if options.format == "json":
+        state.kept.append(found)
+    elif not options.diff:
+        write = report.concise if options.format == "concise" else report.text
+        print(write(found, colour=options.colour), file=state.out)
 
 
-def _bytes(path: str) -> bytes:
-    """Read a whole file; `open().read()` takes twice as long, and most of a run is reading."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        data = os.read(descriptor, _CHUNK)
-        if len(data) == _CHUNK:
-            with open(descriptor, "rb", closefd=False) as file:
-                data += file.read()
-        return data
-    finally:
-        os.close(descriptor)
+def _fixed(done: Done, changes: int, fixed: int, state: Run) -> None:
+    """Count a file's fixes, and print the result where that is asked for."""
+    if done.unwritten:
+        state.usage = True
+        print(f"{report.visible(done.path)}: cannot be written: {done.unwritten}", file=sys.stderr)
+        return
+    state.totals.fixed += fixed
+    state.totals.fixed_files += changes > 0
+    if done.output and state.options.format != "json":
+        state.out.write(done.output)
+    if state.options.diff and changes:
+        state.worst = max(state.worst, state.options.fail_on)
+    elif done.path == STDIN:
+        sys.stdout.buffer.write(done.data)
 
 
 def _unreadable(one: Unreadable, state: Run) -> None:
     state.totals.unreadable.append(one)
     print(report.unreadable(one), file=sys.stderr)
-
-
-def _tell(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
-    """Add a file to the totals, print its findings or its diff, and write its fixes."""
-    totals, options = state.totals, state.options
-    name = _shown(path)
-    for broken in inspected.broken:
-        _unreadable(Unreadable(name, broken.message, broken.line), state)
-    totals.templates += [name] if inspected.template else []
-    totals.documents += inspected.documents
-    totals.jobs += inspected.kinds["Job"]
-    totals.cronjobs += inspected.kinds["CronJob"]
-    for found in inspected.findings:
-        totals.count(found.violation)
-        state.worst = max(state.worst, found.violation.severity)
-        if found.violation.severity < options.show:
-            continue
-        if options.format == "json":
-            state.kept.append(found)
-        elif not options.diff:
-            write = report.concise if options.format == "concise" else report.text
-            print(write(found, colour=options.colour), file=state.out)
-    if options.fixing is not None:
-        _mend(path, data, inspected, state)
-
-
-def _mend(path: str, data: bytes, inspected: Inspected, state: Run) -> None:
-    """Write a file's fixes, or show them."""
-    changed = bool(inspected.changes)
-    if state.options.diff:
-        if changed and state.options.format != "json":
-            changes = [(piece.line, piece.text, text) for piece, text in inspected.changes]
-            from lint.diff import unified
-
-            state.out.write(unified(report.visible(_shown(path)), data, changes))
-        state.worst = max(state.worst, state.options.fail_on if changed else Severity.OFF)
-    elif path == STDIN:
-        sys.stdout.buffer.write(inspected.data(data))
-    elif changed:
-        try:
-            write(path, inspected.data(data))
-        except OSError as error:
-            state.usage = True
-            print(
-                f"{report.visible(path)}: cannot be written: {(error.strerror or str(error)).lower()}",
-                file=sys.stderr,
-            )
-            return
-    state.totals.fixed += inspected.fixed
-    state.totals.fixed_files += changed
-
-
-def write(path: str, data: bytes) -> None:
-    """Replace a file at once, keeping its mode; of a link, the file that it leads to.
-
-    Raises:
-        OSError: it cannot be written; it is as it was.
-    """
-    from tempfile import mkstemp
-
-    target = os.path.realpath(path)
-    known = os.stat(target)
-    descriptor, temporary = mkstemp(dir=os.path.dirname(target), prefix=".jobwarden-")
-    try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
-            with suppress(PermissionError):
-                os.fchown(descriptor, known.st_uid, known.st_gid)
-            file.write(data)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _end(state: Run) -> None:

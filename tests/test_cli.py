@@ -345,6 +345,32 @@ def test_an_interrupted_run_ends_quietly_and_leaves_nothing_half_written() -> No
     assert len(texts) == 3000
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to a processor")
+def test_two_processes_say_and_do_what_one_does(tmp_path: Path, jobwarden: Command) -> None:
+    processors = os.sched_getaffinity(0)
+    if len(processors) < 2:
+        pytest.skip("there is one processor only")
+    seen = []
+    for number, allowed in enumerate((processors, {min(processors)})):
+        folder = tmp_path / str(number)
+        for name in range(2100):
+            text = WITHOUT_TTL if name % 10 == 0 else "kind: Job\na: ]\n" if name % 99 == 1 else "a: 1\n"
+            put(str(folder / f"{name}.yaml"), text)
+        os.chdir(folder)
+        os.sched_setaffinity(0, allowed)
+        try:
+            runs = [
+                jobwarden("lint", *options) for options in ((), ("--format", "json"), ("--diff",), ("--fix",))
+            ]
+        finally:
+            os.sched_setaffinity(0, processors)
+        told = [(run.returncode, run.stdout, run.stderr) for run in runs]
+        seen.append((told, {path.name: path.read_text() for path in folder.iterdir()}))
+
+    assert seen[0] == seen[1]
+    assert "fixed 210 findings in 210 files" in seen[0][0][3][1]
+
+
 def on_terminal(*arguments: str, **environment: str) -> str:
     """Run the command line on a terminal, and return what it shows."""
     ours, theirs = pty.openpty()

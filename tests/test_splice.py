@@ -1253,12 +1253,14 @@ def lines_of(document: Document, edit: Edit) -> tuple[int, int]:
         siblings = node.pairs or node.children
         if found is None or found[2] is not node or node.flow:
             break
-        if isinstance(edit, Remove) and step == edit.path[-1] and len(siblings) == 1:
-            break
-        key, node, _ = found
+        key = found[0]
+        if isinstance(edit, Remove) and step == edit.path[-1] and (len(siblings) == 1 or key is None):
+            break  # the parent is empty then, or it has an item less: of equal ones, any
+        node = found[1]
         start = text.rfind("\n", 0, key.start if key else text.rindex("-", 0, node.start)) + 1
         ends = text.find("\n", max(end_of(text, node), node.end) - 1)
-        span = (start, len(text) if ends < 0 else ends + 1)
+        moves = isinstance(edit, Remove) and key and text[start : key.start].strip()  # the next key comes up
+        span = (start, len(text) if ends < 0 or moves else ends + 1)
     return span
 
 

@@ -21,38 +21,31 @@ from lint.quantity import parse
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
 from lint.view import View
 
-_VERBS = (("requests", "requests"), ("limits", "limits"))
-
 
 def check(job: Job, params: Resources) -> Iterator[Finding]:
-    shared = _shared(job)
+    shared = job.pod.at("resources").entries if job.minor >= 34 else {}
+    of_pod = (_named(shared, "requests") or set()) | (_named(shared, "limits") or set())
     for container in job.all_containers():
         resources = container.at("resources")
-        requests, limits = _named(resources.at("requests")), _named(resources.at("limits"))
+        requests, limits = _named(resources.entries, "requests"), _named(resources.entries, "limits")
         if requests is None or limits is None or not (resources.unset or isinstance(resources.value, dict)):
             continue
-        limits |= shared
+        limits |= of_pod
         requests |= limits
-        no_request = [key for key in params.requests if key not in requests]
-        no_limit = [key for key in params.limits if key not in limits]
-        if (no_request or no_limit) and not job.guards.partial:
-            yield _finding(container, {"requests": no_request, "limits": no_limit}, params)
+        lacks = {
+            "requests": [key for key in params.requests if key not in requests],
+            "limits": [key for key in params.limits if key not in limits],
+        }
+        if any(lacks.values()) and not job.guards.partial:
+            yield _finding(container, lacks, params)
 
 
-def _named(part: View) -> set[str] | None:
-    """Return the resources that requests or limits name; None when they are no map."""
-    if part.unset:
+def _named(resources: dict[str, Any], part: str) -> set[str] | None:
+    """Return what requests or limits name; None when they are no map."""
+    amounts = resources.get(part)
+    if amounts is None:
         return set()
-    value = part.value
-    return {key for key in value if value[key] is not None} if isinstance(value, dict) else None
-
-
-def _shared(job: Job) -> set[str]:
-    """Return the resources that are named for the Pod as a whole."""
-    resources = job.pod.at("resources")
-    if resources.unset or job.minor < 34:
-        return set()
-    return (_named(resources.at("requests")) or set()) | (_named(resources.at("limits")) or set())
+    return {key for key in amounts if amounts[key] is not None} if isinstance(amounts, dict) else None
 
 
 def _finding(container: View, lacks: dict[str, list[str]], params: Resources) -> Finding:
@@ -60,20 +53,15 @@ def _finding(container: View, lacks: dict[str, list[str]], params: Resources) ->
     resources = container.at("resources")
     place = resources if resources.unset else resources.at("requests" if lacks["requests"] else "limits")
     kind = "init container" if "initContainers" in container.path else "container"
-    problems = [
-        f"{verb} {' and '.join(f'no {key}' for key in lacks[part])}" for part, verb in _VERBS if lacks[part]
-    ]
+    problems = [f"{part} {' and '.join(f'no {key}' for key in keys)}" for part, keys in lacks.items() if keys]
     message = f"{kind} {container.at('name').as_str() or container.path[-1]} {', and '.join(problems)}"
-    wanted: dict[str, dict[str, Any]] = {}
+    edits, titles = [], []
     for part, keys in lacks.items():
         values = {key: _value(resources, part, key, params) for key in keys}
         if values := {key: value for key, value in values.items() if value is not None}:
-            wanted[part] = values
-    title = ", and ".join(
-        f"set {part} {', '.join(f'{key}: {value}' for key, value in values.items())}"
-        for part, values in wanted.items()
-    )
-    return Finding(place.path, message, Fix(title, tuple(_edits(resources, wanted))) if wanted else None)
+            edits += [Set((*resources.path, part, key), value) for key, value in values.items()]
+            titles.append(f"set {part} {', '.join(f'{key}: {value}' for key, value in values.items())}")
+    return Finding(place.path, message, Fix(", and ".join(titles), tuple(edits)) if edits else None)
 
 
 def _value(resources: View, part: str, key: str, params: Resources) -> Any:
@@ -94,19 +82,6 @@ def _value(resources: View, part: str, key: str, params: Resources) -> Any:
         return request
     ratio = params.max_ratio
     return limit if ratio is None or not least or most <= least * Decimal(repr(ratio)) else None
-
-
-def _edits(resources: View, wanted: dict[str, dict[str, Any]]) -> Iterator[Set]:
-    """Set whole maps where there are none, and single keys in the others."""
-    if not len(resources):
-        yield Set(resources.path, wanted)
-        return
-    for part, values in wanted.items():
-        view = resources.at(part)
-        if len(view):
-            yield from (Set((*view.path, key), value) for key, value in values.items())
-        else:
-            yield Set(view.path, values)
 
 
 _LIMITS = Resources(limits={"memory": "1Gi"})
@@ -144,8 +119,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -168,16 +141,12 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}  # all containers share it
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_LIMITS,
             minor=34,
@@ -186,14 +155,23 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   containers:
                     - name: report  # a patch: the image stands elsewhere, and the requests may as well
                       resources: {requests: {cpu: 500m}}
+            """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  containers: [{name: report, image: report:1.4, resources: "{{ resources }}"}]
             """,
         ),
     ),
@@ -234,8 +212,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -262,8 +238,6 @@ RULE = Rule(
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -299,8 +273,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
@@ -308,7 +280,7 @@ RULE = Rule(
                   containers:
                     - name: report
                       image: report:1.4
-                      resources: {requests: {cpu: 100m, memory: 256Mi}}  # 1Gi would be more than twice that
+                      resources: {requests: {cpu: null, memory: 256Mi}}  # 1Gi would be more than twice that
             """,
             params=_RATIO,
         ),
@@ -316,17 +288,12 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   resources: {requests: {cpu: 500m, memory: 1Gi}}  # alpha before 1.34, and dropped
-                  containers:
-                    - name: report
-                      image: report:1.4
-                      resources: null
+                  containers: [{name: report, image: report:1.4, resources: null}]
             """,
             minor=33,
         ),
