@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import KEYS, OBJECTS, TREES, edits
 
 from lint.edit import Edit, EditError, Remove, Set, apply, nested, same
+from manifests import KEYS, OBJECTS, TREES, edits
 
 TREE: dict[str, Any] = {"a": {"b": 1}, "list": [1, {"c": None}], "null": None, "empty": {}, "none": []}
 

@@ -85,7 +85,6 @@ def _value(resources: View, part: str, key: str, params: Resources) -> Any:
 
 
 _LIMITS = Resources(limits={"memory": "1Gi"})
-_RATIO = Resources(limits={"memory": "1Gi"}, max_ratio=2)
 
 RULE = Rule(
     id="container-resources",
@@ -133,7 +132,7 @@ RULE = Rule(
                       containers:
                         - name: report
                           image: report:1.4
-                          resources: {requests: {cpu: "0", memory: 2Gi}, limits: {memory: 2Gi}}
+                          resources: {requests: {cpu: "0"}, limits: {memory: 2Gi}}
             """,
             params=_LIMITS,
         ),
@@ -223,9 +222,7 @@ RULE = Rule(
                         - name: fetch
                           image: fetch:2.0
                           resources: {}
-                        - name: unpack
-                          image: unpack:2.0
-                          resources: {requests: null}  # null is written
+                        - {name: unpack, image: unpack:2, resources: {requests: null}}
                       containers:
                         - name: report
                           image: report:1.4
@@ -254,9 +251,7 @@ RULE = Rule(
                               memory: 128Mi
                             limits:
                               memory: 1Gi
-                        - name: unpack
-                          image: unpack:2.0
-                          resources: {requests: null, limits: {memory: 1Gi}}  # null is written
+                        - {name: unpack, image: unpack:2, resources: {requests: null, limits: {memory: 1Gi}}}
                       containers:
                         - name: report
                           image: report:1.4
@@ -282,7 +277,7 @@ RULE = Rule(
                       image: report:1.4
                       resources: {requests: {cpu: null, memory: 256Mi}}  # 1Gi would be more than twice that
             """,
-            params=_RATIO,
+            params=Resources(limits={"memory": "1Gi"}, max_ratio=2),
         ),
         Bad(
             """\
