@@ -32,7 +32,7 @@ def _of_block(place: Place, value: Any) -> Iterator[Change]:
         return
     text, style = place.text, style_at(place)
     first, end = place.first, end_of(text, place.node)
-    place.keep_comments(place.node.start, end, trailing=value not in ({}, []))
+    place.keep_comments(place.node.start, end, trailing=not _loses_all(place, value))
     lines = block(value, column(text, first), style) if is_full(value) else [flow(value, style)]
     yield place.node.start, end, 0, style.newline.join(lines).lstrip(" ")
 
@@ -42,7 +42,7 @@ def _of_lines(place: Place, key: Node, value: Any) -> Iterator[Change]:
     text, style, head = place.text, style_at(place), place.behind_colon()
     start = line_start(text, place.first)
     after = place.next_line(end_of(text, place.node))
-    place.keep_comments(start, after, trailing=value not in ({}, []))
+    place.keep_comments(start, after, trailing=not _loses_all(place, value))
     if properties := _PROPERTIES.match(text, head):
         head = properties.end()
     if head > start or place.line_break(head) is None:
@@ -55,6 +55,11 @@ def _of_lines(place: Place, key: Node, value: Any) -> Iterator[Change]:
     else:
         yield head, head, 0, f" {flow(value, style)}"
         yield start, after, 0, ""
+
+
+def _loses_all(place: Place, value: Any) -> bool:
+    """Tell whether every entry of a block goes away, and with each the comment on its line."""
+    return value in ({}, []) or (place.node.is_map and isinstance(value, dict))
 
 
 def _has_room_below(place: Place, value: Any) -> bool:

@@ -52,8 +52,8 @@ class Document:
         first = next(node.leaves())
         start = node.start if node.flow or not node.children else first.start
         end = first.end
-        if node.pairs and not node.pairs[0][1].children:
-            end = node.pairs[0][1].end
+        if node.is_map and node.children and not node.children[1].children:
+            end = node.children[1].end
         line_end = self.text.find("\n", start, end)
         return start, end if line_end < 0 else start + len(self.text[start:line_end].rstrip())
 
@@ -113,7 +113,7 @@ class Document:
             node = queue.popleft()
             for key, value in node.pairs or ():
                 if value.children and not value.flow:
-                    found.setdefault(bool(value.pairs), indent_below(self.text, key, value))
+                    found.setdefault(value.is_map, indent_below(self.text, key, value))
             queue += [child for child in node.children if child.children and not child.flow]
         return found.get(True, 2), found.get(False, 2)
 
@@ -163,7 +163,7 @@ def _head_end(text: str, leaf: Node) -> int:
 
 def indent_below(text: str, key: Node, value: Node) -> int:
     """Return the columns that a block is indented by, against the key above."""
-    start = value.children[0].start if value.pairs else content_start(text, value)
+    start = value.children[0].start if value.is_map else content_start(text, value)
     return start - line_start(text, start) - (key.start - line_start(text, key.start))
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
-from lint.linter import Located, check, fix, jobs
+from lint.linter import Located, check, fix
 from lint.policy import Policy, Violation
 from lint.source import Broken, Piece, looks_like_a_template, pieces
 
@@ -118,8 +118,6 @@ def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> In
         if document is None:
             continue
         inspected.documents += 1
-        for _, job in jobs(document, policy):
-            inspected.kinds[job.kind] += 1
         document, found = _checked(document, policy, fixing, inspected)
         if found:
             places = Places(name, document.text, piece.line + lines)
@@ -148,10 +146,10 @@ def _checked(
 ) -> tuple[Document, list[Located]]:
     """Check a document, after its fixes if they are asked for."""
     if fixing is None:
-        return document, check(document, policy)
+        return document, check(document, policy, inspected.kinds)
     fixed = fix(document, policy, unsafe=fixing.unsafe)
     inspected.fixed += len(fixed.made)
     return fixed.document, [
         one._replace(note=fixed.refused.get((one.violation.rule, one.path), ""))
-        for one in check(fixed.document, policy)
+        for one in check(fixed.document, policy, inspected.kinds)
     ]

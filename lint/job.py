@@ -96,10 +96,15 @@ class Job:
 
         It is looked for from the object down to the Pod's spec, `places` left out: there it is right.
         """
-        right = {place.path for place in places}
-        path = self.pod.path
-        above = (path[:depth] for depth in range(len(path) + 1))
-        return any(self.object.at(*place, key).given for place in above if place not in right)
+        right = [place.path for place in places]
+        value, path = self.object.value, self.pod.path
+        for depth in range(len(path) + 1):
+            if not isinstance(value, dict):
+                return False
+            if value.get(key) is not None and path[:depth] not in right:
+                return True
+            value = value.get(path[depth]) if depth < len(path) else None
+        return False
 
     @property
     def indexed(self) -> bool:

@@ -1,7 +1,5 @@
 """The style of new text, read off what stands around it."""
 
-from itertools import islice
-
 from lint.compose import Node
 from lint.document import indent_below
 from lint.place import Place
@@ -42,8 +40,8 @@ def _flow_pair(place: Place) -> tuple[Node, Node] | None:
     """Return the first pair of the nearest map in flow style."""
     here: Place | None = place
     while here and (here.flow or here.node.flow):
-        if here.node.pairs:
-            return here.node.pairs[0]
+        if here.node.is_map and here.node.children:
+            return here.node.children[0], here.node.children[1]
         here = here.above
     return None
 
@@ -73,9 +71,10 @@ def _indents(place: Place) -> tuple[int, int]:
     found: dict[bool, int] = {}
     here: Place | None = place
     while here and len(found) < 2 and not place.flow:
-        for key, value in islice(here.node.pairs or (), _NEIGHBOURS):
-            if value.children and not value.flow and bool(value.pairs) not in found:
-                found[bool(value.pairs)] = indent_below(place.text, key, value)
+        children = here.node.children[: 2 * _NEIGHBOURS] if here.node.is_map else ()
+        for key, value in zip(children[::2], children[1::2], strict=True):
+            if value.children and not value.flow and value.is_map not in found:
+                found[value.is_map] = indent_below(place.text, key, value)
         here = here.above
     step, dash = place.document.indents if len(found) < 2 and not place.flow else (2, 2)
     return max(1, found.get(True, step)), max(0, found.get(False, dash))

@@ -1,7 +1,7 @@
 """What the rules say of a document, with its place in the text; and the document with their fixes made."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -69,10 +69,15 @@ def _comment_below(document: Document, base: Path, path: Path) -> str:
     return document.comment(base + path)
 
 
-def check(document: Document, policy: Policy) -> list[Located]:
-    """Run the rules on the Jobs of a document, in the order of its text; what comments ignore is left out."""
+def check(document: Document, policy: Policy, kinds: Counter[str] | None = None) -> list[Located]:
+    """Run the rules on the Jobs of a document, in the order of its text; what comments ignore is left out.
+
+    `kinds` counts the Jobs and CronJobs, where somebody wants to know.
+    """
     found = []
     for base, job in jobs(document, policy):
+        if kinds is not None:
+            kinds[job.kind] += 1
         for violation in policy.check(job):
             start, end = document.locate(base + violation.path)
             found.append(Located(violation, job, base, start, end))

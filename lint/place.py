@@ -59,16 +59,17 @@ class Place(NamedTuple):
     def child(self, index: int) -> "Place":
         """Return the place of an entry or item."""
         flow = self.flow or self.node.flow
-        if self.node.pairs is None:
-            return Place(self.document, self.node.children[index], None, self, index, flow)
-        key, value = self.node.pairs[index]
+        children = self.node.children
+        if not self.node.is_map:
+            return Place(self.document, children[index], None, self, index, flow)
+        key, value = children[2 * index], children[2 * index + 1]
         return Place(self.document, value, key, self, key_text(key.value) or "", flow)
 
     @property
     def first(self) -> int:
         """Where the first entry or item of a block begins, or its dash."""
-        children = self.node.children
-        return entry_start(self.text, children[0]) if self.node.pairs else content_start(self.text, self.node)
+        node = self.node
+        return entry_start(self.text, node.children[0]) if node.is_map else content_start(self.text, node)
 
     def entries(self) -> list[tuple[int, int]]:
         """Return where each entry or item begins (at its dash, if it has one) and ends."""

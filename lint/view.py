@@ -50,7 +50,7 @@ class View:
         """Go down by map keys and list indexes."""
         value = self.value
         for step in steps:
-            if isinstance(value, dict):
+            if type(value) is dict:  # in a tree from JSON nothing else is one
                 value = value.get(step, MISSING)
             elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
                 value = value[step]

@@ -17,8 +17,8 @@ SHOWN_STDIN = "<stdin>"
 _CHUNK = 1 << 16
 """Bytes that hold nearly every manifest."""
 
-_MANY = 2000
-"""Files that are worth a second process: it takes as long to start as a hundred Jobs to check."""
+_MANY = 500
+"""Files that are worth a second process: to start it takes as long as to check some twenty Jobs."""
 
 
 class Order(NamedTuple):

@@ -22,69 +22,44 @@ def check(job: Job, params: Placement) -> Iterator[Finding]:
     if params.assign != "require" or is_placed(job, params) or job.guards.partial:
         return
     selector = job.pod.at("nodeSelector")
-    missing = {key: value for key, value in params.selector.items() if selector.at(key).missing}
+    missing = {key: value for key, value in params.selector.items() if key not in selector.entries}
     labels = ", ".join(f"{key}: {value}" for key, value in missing.items())
-    edits = [Set(selector.path, missing)]
-    if len(selector):
-        edits = [Set((*selector.path, key), value) for key, value in missing.items()]
-    fix = None if selector.value is None else Fix(f"set nodeSelector {labels}", tuple(edits))
+    edits = tuple(Set((*selector.path, key), value) for key, value in missing.items())
+    fix = None if selector.value is None else Fix(f"set nodeSelector {labels}", edits)
     yield Finding(selector.path, f"the Pods may run on any node, nothing selects {labels}", fix)
-
-
-def selects(job: Job, params: Placement) -> bool:
-    """Tell whether the Pods can run on the batch nodes only."""
-    selector = job.pod.at("nodeSelector")
-    if not params.selector or (selector.unset and job.pod.at("affinity").unset):
-        return False
-    return all(
-        selector.at(key).value == value or _affine(job.pod, key, value)
-        for key, value in params.selector.items()
-    )
-
-
-def _affine(pod: View, key: str, value: str) -> bool:
-    """Tell whether required node affinity leaves no other value of a label."""
-    terms = list(_required(pod).at("nodeSelectorTerms").items())
-    wanted = {"key": key, "operator": "In", "values": [value]}
-    return bool(terms) and all(
-        any(expression.value == wanted for expression in term.at("matchExpressions").items())
-        for term in terms
-    )
-
-
-def _required(pod: View) -> View:
-    return pod.at("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
 
 
 def is_placed(job: Job, params: Placement) -> bool:
     """Tell whether something says already where the Pods run, or may say it."""
     pod = job.pod
-    selector = pod.at("nodeSelector")
+    selector, affinity = pod.at("nodeSelector"), pod.at("affinity")
+    if any(view.given and not isinstance(view.value, dict) for view in (selector, affinity)):
+        return True
+    labels = selector.entries
     pool = params.selector.items()
     return (
-        all(selector.at(key).value == value for key, value in pool)
-        or any(not selector.at(key).missing and selector.at(key).value != value for key, value in pool)
-        or any(not selector.at(key).missing for key in params.equivalent_keys)
-        or any(
-            pod.at(key).value
-            for key in ("nodeName", "runtimeClassName", "resourceClaims")
-            if pod.at(key).given
-        )
-        or _required(pod).given
-        or not all(view.unset or isinstance(view.value, dict) for view in (selector, pod.at("affinity")))
+        all(labels.get(key) == value for key, value in pool)
+        or any(labels.get(key, value) != value for key, value in pool)
+        or any(key in labels for key in params.equivalent_keys)
+        or required_affinity(pod).given
+        or any(pod.entries.get(key) for key in ("nodeName", "runtimeClassName", "resourceClaims"))
         or job.guards.queue
         or any(_asks_for_devices(container) for container in job.all_containers())
     )
 
 
+def required_affinity(pod: View) -> View:
+    """Return what the labels of a node must be, apart from the node selector."""
+    return pod.at("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+
+
 def _asks_for_devices(container: View) -> bool:
     """Tell whether a container can run only where its devices are (`nvidia.com/gpu`)."""
-    limits = container.at("resources", "limits")
-    return any("/" in key and "kubernetes.io/" not in key for key, _ in limits.fields())
+    limits = container.at("resources", "limits").entries
+    return any("/" in key and "kubernetes.io/" not in key for key in limits)
 
 
 _REQUIRE = Placement(assign="require")
-_TWO = Placement(assign="require", selector={"workload-type": "batch", "tier": "spot"})
 
 RULE = Rule(
     id="batch-placement",
@@ -117,36 +92,20 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: report
-                      image: report:1.4
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
-                metadata:
-                  labels:
-                    kueue.x-k8s.io/queue-name: nightly  # Kueue adds the selector
+                metadata: {labels: {kueue.x-k8s.io/queue-name: nightly}}  # Kueue adds the selector
                 spec:
-                  template:
-                    spec:
-                      restartPolicy: Never
-                      containers:
-                        - name: report
-                          image: report:1.4
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=_REQUIRE,
         ),
@@ -154,16 +113,12 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   nodeSelector: {workload-type: gpu}
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_REQUIRE,
         ),
@@ -171,16 +126,12 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   nodeSelector: {karpenter.sh/nodepool: spot}
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_REQUIRE,
         ),
@@ -188,8 +139,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
@@ -197,11 +146,8 @@ RULE = Rule(
                   affinity:
                     nodeAffinity:
                       requiredDuringSchedulingIgnoredDuringExecution:
-                        nodeSelectorTerms:
-                          - matchExpressions: [{key: pool, operator: In, values: [night]}]
-                  containers:
-                    - name: report
-                      image: report:1.4
+                        nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [night]}]}]
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_REQUIRE,
         ),
@@ -209,33 +155,51 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: train
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: train
-                      image: train:1.4
-                      resources: {limits: {nvidia.com/gpu: 1}}
-            """,
-            params=_REQUIRE,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   runtimeClassName: gvisor  # its nodes are set in the RuntimeClass
+                  containers: [{name: report, image: report:1.4}]
+            """,
+            params=_REQUIRE,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
                   containers:
-                    - name: report
-                      image: report:1.4
+                    - {name: train, image: train:1.4, resources: {limits: {nvidia.com/gpu: 1}}}
+                    - {name: upload, image: upload:1.1}
+            """,
+            params=_REQUIRE,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  nodeSelector: {kubernetes.io/arch: amd64}
+                  containers: [{name: report}]  # a patch: what it patches may select the nodes
+            """,
+            params=_REQUIRE,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  nodeSelector: "{{ nodes }}"
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_REQUIRE,
         ),
@@ -276,8 +240,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -287,16 +249,13 @@ RULE = Rule(
                       restartPolicy: Never
                       nodeSelector:
                         kubernetes.io/arch: amd64  # no build for arm64
+                        tier: spot
                       nodeName: ""
-                      containers:
-                        - name: report
-                          image: report:1.4
+                      containers: [{name: report, image: report:1.4}]
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -306,29 +265,23 @@ RULE = Rule(
                       restartPolicy: Never
                       nodeSelector:
                         kubernetes.io/arch: amd64  # no build for arm64
-                        workload-type: batch
                         tier: spot
+                        workload-type: batch
                       nodeName: ""
-                      containers:
-                        - name: report
-                          image: report:1.4
+                      containers: [{name: report, image: report:1.4}]
             """,
-            params=_TWO,
+            params=Placement(assign="require", selector={"workload-type": "batch", "tier": "spot"}),
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   nodeSelector: null  # written, hence left alone
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             params=_REQUIRE,
         ),

@@ -15,30 +15,44 @@ from lint.edit import Set
 from lint.families import Placement
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
-from lint.rules.batch_placement import is_placed, selects
+from lint.rules.batch_placement import is_placed, required_affinity
 from lint.view import View
 
 
 def check(job: Job, params: Placement) -> Iterator[Finding]:
     tolerations = job.pod.at("tolerations")
-    if not (tolerations.unset or isinstance(tolerations.value, list)):
+    if job.guards.partial or not (tolerations.unset or isinstance(tolerations.value, list)):
         return
-    selected = selects(job, params)
+    selected = _selects(job.pod, params)
     if not selected and not _assigned(job, params, len(tolerations)):
         return
-    if job.guards.partial or any(_covers(one, params.toleration) for one in tolerations.items()):
+    if any(_covers(one, params.toleration) for one in tolerations.items()):
         return
-    taint = _taint(params.toleration)
+    problem = "cannot run on the batch nodes: nothing tolerates"
     if selected:
-        message = f"the Pods stay Pending: they select the batch nodes and do not tolerate the taint {taint}"
-    else:
-        message = f"the Pods cannot run on the batch nodes: nothing tolerates the taint {taint}"
-    ours = dict(params.toleration)
-    edit = Set(tolerations.path, [ours])
-    if len(tolerations):
-        edit = Set((*tolerations.path, len(tolerations)), ours)
+        problem = "stay Pending: they select the batch nodes and do not tolerate"
+    taint = _taint(params.toleration)
+    edit = Set((*tolerations.path, len(tolerations)), dict(params.toleration))
     fix = None if tolerations.value is None else Fix(f"tolerate {taint}", (edit,))
-    yield Finding(tolerations.path, message, fix)
+    yield Finding(tolerations.path, f"the Pods {problem} the taint {taint}", fix)
+
+
+def _selects(pod: View, params: Placement) -> bool:
+    """Tell whether the Pods can run on the batch nodes only."""
+    if not params.selector or pod.entries.keys().isdisjoint(("nodeSelector", "affinity")):
+        return False
+    labels = pod.at("nodeSelector").entries
+    return all(labels.get(key) == value or _affine(pod, key, value) for key, value in params.selector.items())
+
+
+def _affine(pod: View, key: str, value: str) -> bool:
+    """Tell whether required node affinity leaves no other value of a label."""
+    terms = list(required_affinity(pod).at("nodeSelectorTerms").items())
+    wanted = {"key": key, "operator": "In", "values": [value]}
+    return bool(terms) and all(
+        any(expression.value == wanted for expression in term.at("matchExpressions").items())
+        for term in terms
+    )
 
 
 def _assigned(job: Job, params: Placement, tolerations: int) -> bool:
@@ -71,10 +85,7 @@ def _taint(toleration: dict[str, str]) -> str:
     return toleration.get("key", "*") + (f"={value}" if value else "") + (f":{effect}" if effect else "")
 
 
-_TOLERATE = Placement(assign="tolerate")
-_REQUIRE = Placement(assign="require")
-_EXISTS = Placement(toleration={"key": "batch", "operator": "Exists"})
-_REQUIRE_EXISTS = Placement(assign="require", toleration=_EXISTS.toleration)
+_EXISTS = {"key": "batch", "operator": "Exists"}
 
 RULE = Rule(
     id="batch-toleration",
@@ -111,26 +122,19 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   nodeSelector: {workload-type: batch}
-                  tolerations:
-                    - operator: Exists  # every taint
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  tolerations: [{operator: Exists}]  # every taint
+                  containers: [{name: report, image: report:1.4}]
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -140,18 +144,14 @@ RULE = Rule(
                       restartPolicy: Never
                       nodeSelector: {workload-type: batch}
                       tolerations: [{key: batch, value: "true"}]  # every effect
-                      containers:
-                        - name: report
-                          image: report:1.4
+                      containers: [{name: report, image: report:1.4}]
             """,
-            params=_EXISTS,
+            params=Placement(toleration=_EXISTS),
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
@@ -161,46 +161,32 @@ RULE = Rule(
                       requiredDuringSchedulingIgnoredDuringExecution:
                         nodeSelectorTerms:
                           - matchExpressions: [{key: workload-type, operator: NotIn, values: [batch]}]
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: nightly
+            metadata: {labels: {kueue.x-k8s.io/queue-name: nightly}}
             spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: report
-                      image: report:1.4
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
-            params=_TOLERATE,
+            params=Placement(assign="tolerate"),
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: train
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   nodeSelector: {workload-type: gpu}
                   tolerations: [{key: nvidia.com/gpu, operator: Exists}]
-                  containers:
-                    - name: train
-                      image: train:1.4
+                  containers: [{name: train, image: train:1.4}]
             """,
-            params=_REQUIRE,
+            params=Placement(assign="require"),
         ),
     ),
     bad=(
@@ -244,141 +230,69 @@ RULE = Rule(
         Bad(
             """\
             apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
+            kind: Job
             spec:
-              schedule: 0 3 * * *
-              jobTemplate:
+              template:
                 spec:
-                  template:
-                    spec:
-                      restartPolicy: Never
-                      tolerations:
-                        - key: batch
-                          operator: Exists
-                          effect: NoExecute  # another taint of the same key
-                      affinity:
-                        nodeAffinity:
-                          requiredDuringSchedulingIgnoredDuringExecution:
-                            nodeSelectorTerms:
-                              - matchExpressions: [{key: workload-type, operator: In, values: [batch]}]
-                      containers:
-                        - name: report
-                          image: report:1.4
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
-            spec:
-              schedule: 0 3 * * *
-              jobTemplate:
-                spec:
-                  template:
-                    spec:
-                      restartPolicy: Never
-                      tolerations:
-                        - key: batch
-                          operator: Exists
-                          effect: NoExecute  # another taint of the same key
-                        - key: batch
-                          operator: Equal
-                          value: "true"
-                          effect: NoSchedule
-                      affinity:
-                        nodeAffinity:
-                          requiredDuringSchedulingIgnoredDuringExecution:
-                            nodeSelectorTerms:
-                              - matchExpressions: [{key: workload-type, operator: In, values: [batch]}]
-                      containers:
-                        - name: report
-                          image: report:1.4
+                  restartPolicy: Never
+                  tolerations: null  # written, hence left alone
+                  affinity:
+                    nodeAffinity:
+                      requiredDuringSchedulingIgnoredDuringExecution:
+                        nodeSelectorTerms:
+                          - matchExpressions: [{key: workload-type, operator: In, values: [batch]}]
+                  containers: [{name: report, image: report:1.4}]
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   tolerations: []
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  containers: [{name: report, image: report:1.4}]
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   tolerations:
                     - key: batch
-                      operator: Equal
-                      value: "true"
-                      effect: NoSchedule
-                  containers:
-                    - name: report
-                      image: report:1.4
+                      operator: Exists
+                  containers: [{name: report, image: report:1.4}]
             """,
-            params=_TOLERATE,
+            params=Placement(assign="tolerate", toleration=_EXISTS),
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
-                  tolerations: [{key: spot, operator: Exists}]
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  tolerations: [{key: ci, effect: NoExecute}]
+                  containers: [{name: report, image: report:1.4}]
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
-                  tolerations: [{key: spot, operator: Exists}, {key: batch, operator: Exists}]
-                  containers:
-                    - name: report
-                      image: report:1.4
+                  tolerations: [{key: ci, effect: NoExecute}, {key: ci, operator: Exists, effect: NoSchedule}]
+                  containers: [{name: report, image: report:1.4}]
             """,
-            params=_REQUIRE_EXISTS,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  nodeSelector: {workload-type: batch}
-                  tolerations: null  # written, hence left alone
-                  containers:
-                    - name: report
-                      image: report:1.4
-            """,
+            params=Placement(
+                assign="require", toleration={"key": "ci", "operator": "Exists", "effect": "NoSchedule"}
+            ),
         ),
     ),
 )
