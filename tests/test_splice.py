@@ -1182,6 +1182,7 @@ REASONS = (
     "an anchor that aliases repeat",
     "is an alias",
     "comes from a merge key",
+    "two changes meet",
 )
 """Why random edits may be refused, in layouts that are odd enough."""
 
