@@ -61,9 +61,8 @@ def check(job: Job, params: Params) -> Iterator[Finding]:
     for helper in helpers:
         if not _ENDS.search(texts[helper.path]):
             name = helper.at("name").as_str() or helper.at("image").as_str()
-            yield Finding(
-                helper.path, f"the Job never completes, since {name} does not end by itself: {remedy}"
-            )
+            message = f"the Job never completes, since {name} does not end by itself: {remedy}"
+            yield Finding(helper.path, message)
 
 
 def _is_helper(container: View, params: Params) -> bool:
@@ -112,8 +111,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -122,8 +119,7 @@ RULE = Rule(
                     spec:
                       restartPolicy: Never
                       containers:
-                        - name: istio-proxy
-                          image: istio/proxyv2:1.24.0
+                        - {name: istio-proxy, image: "istio/proxyv2:1.24.0"}
                         - name: report
                           image: report:1.4
                           command: [sh, -c, "report; curl -fsX POST localhost:15020/quitquitquit"]
@@ -133,8 +129,19 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  containers:
+                    - {name: istio-proxy, image: "istio/proxyv2:1.24.0"}
+                    - {name: report, image: report:1.4, env: [{name: ISTIO_QUIT_API, value: "http://[::1]:15020"}]}
+            """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
             spec:
               template:
                 spec:
@@ -143,41 +150,32 @@ RULE = Rule(
                     - name: logs
                       image: fluent/fluent-bit:3.2.0
                       command: [sh, -c, "fluent-bit -c /c & until [ -f /shared/done ]; do sleep 1; done"]
-                    - name: report
-                      image: report:1.4
+                    - {name: report, image: report:1.4}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   shareProcessNamespace: true
                   containers:
-                    - name: envoy
-                      image: envoyproxy/envoy:v1.32.0
-                    - name: report
-                      image: report:1.4  # has a script that ends envoy
+                    - {name: envoy, image: envoyproxy/envoy:v1.32.0}
+                    - {name: report, image: report:1.4}  # has a script that ends envoy
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: load
             spec:
               template:
                 spec:
                   restartPolicy: Never
-                  containers:
-                    - name: envoy  # the work itself
-                      image: envoyproxy/envoy:v1.32.0
+                  containers: [{name: envoy, image: envoyproxy/envoy:v1.32.0}]  # the work itself
             """,
         ),
     ),
@@ -204,8 +202,6 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: build
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -214,10 +210,8 @@ RULE = Rule(
                     spec:
                       restartPolicy: OnFailure
                       containers:
-                        - name: build
-                          image: build:1.4
-                        - name: docker
-                          image: docker:27.3.1-dind
+                        - {name: build, image: build:1.4}
+                        - {name: docker, image: docker:27.3.1-dind}
             """,
             minor=28,
         ),
@@ -225,17 +219,26 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               template:
                 spec:
                   restartPolicy: Never
                   containers:
-                    - name: report
-                      image: report:1.4
-                    - name: nats
-                      image: registry.local:5000/tools/nats:2.10
+                    - {name: report, image: report:1.4}
+                    - {name: istio-proxy, image: auto}
+            """,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  containers:
+                    - {name: report, image: report:1.4}
+                    - {name: queue, image: "registry.local:5000/tools/nats:2.10"}
             """,
             params=Params(names=("nats",)),
         ),

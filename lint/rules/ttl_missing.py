@@ -26,9 +26,8 @@ def check(job: Job, params: TTL) -> Iterator[Finding]:
         return
     message = "the Job and its Pods stay in the cluster for ever after they finish"
     if guards.gitops:
-        yield Finding(
-            ttl.path, "the finished Job stays until the GitOps tool prunes it", severity=Severity.INFO
-        )
+        message = "the finished Job stays until the GitOps tool prunes it"
+        yield Finding(ttl.path, message, severity=Severity.INFO)
     elif ttl.value is None:
         yield Finding(ttl.path, f"{message}: null is no time to live")
     elif job.misplaced("ttlSecondsAfterFinished"):
@@ -67,41 +66,30 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              annotations:
-                helm.sh/hook: post-install  # its hook-delete-policy cleans up
+            metadata: {annotations: {helm.sh/hook: post-install}}  # its hook-delete-policy cleans up
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              annotations:
-                argocd.argoproj.io/hook: PostSync
+            metadata: {annotations: {argocd.argoproj.io/hook: PostSync}}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               successfulJobsHistoryLimit: 3  # the older ones are deleted
               jobTemplate:
                 spec:
-                  backoffLimit: 2
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
@@ -109,15 +97,9 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: train
               ownerReferences:
-                - apiVersion: jobset.x-k8s.io/v1alpha2
-                  kind: JobSet
-                  name: train
-                  uid: 5a0f3a1e-6c8e-4c56-9a8e-0d7b9b0c9a11
-                  controller: true
+                - {apiVersion: ray.io/v1, kind: RayJob, name: train, uid: 5a0f3a1e, controller: true}
             spec:
-              backoffLimit: 2
               template: {spec: {restartPolicy: Never, containers: [{name: train, image: train:0.9}]}}
             """,
         ),
@@ -126,18 +108,11 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: by-hand
-              annotations:
-                cronjob.kubernetes.io/instantiate: manual
+              annotations: {cronjob.kubernetes.io/instantiate: manual}
               ownerReferences:
-                - apiVersion: batch/v1
-                  kind: CronJob
-                  name: report
-                  uid: 5a0f3a1e-6c8e-4c56-9a8e-0d7b9b0c9a11
-                  controller: true
+                - {apiVersion: batch/v1, kind: CronJob, name: report, uid: 5a0f3a1e, controller: true}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: by-hand, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
     ),
@@ -177,63 +152,46 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               ttlSecondsAfterFinished: null
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kustomize.toolkit.fluxcd.io/name: apps
-                kustomize.toolkit.fluxcd.io/namespace: flux-system
+            metadata: {labels: {kustomize.toolkit.fluxcd.io/name: apps}}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              annotations:
-                argocd.argoproj.io/tracking-id: shop:batch/Job:shop/report
+            metadata: {annotations: {argocd.argoproj.io/tracking-id: "shop:batch/Job:shop/report"}}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
+            metadata: {labels: {kueue.x-k8s.io/queue-name: batch}}
             spec:
               suspend: true
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kueue.x-k8s.io/queue-name: batch
+            metadata: {labels: {kueue.x-k8s.io/queue-name: batch}}
             spec:
               suspend: true
               ttlSecondsAfterFinished: 7200
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=TTL(default=7200),
         ),

@@ -69,11 +69,9 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               ttlSecondsAfterFinished: 300
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
@@ -81,40 +79,21 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: report
-              annotations:
-                helm.sh/hook: post-install
-            spec:
-              ttlSecondsAfterFinished: 300
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
               annotations:
                 argocd.argoproj.io/tracking-id: shop:batch/Job:shop/report
                 argocd.argoproj.io/hook: PostSync
             spec:
-              ttlSecondsAfterFinished: 600
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              ttlSecondsAfterFinished: 300
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              labels:
-                kustomize.toolkit.fluxcd.io/name: apps
-                kustomize.toolkit.fluxcd.io/namespace: flux-system
+            metadata: {labels: {kustomize.toolkit.fluxcd.io/name: apps}}
             spec:
-              backoffLimit: 2
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
@@ -122,13 +101,8 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: train
               ownerReferences:
-                - apiVersion: jobset.x-k8s.io/v1alpha2
-                  kind: JobSet
-                  name: train
-                  uid: 5a0f3a1e-6c8e-4c56-9a8e-0d7b9b0c9a11
-                  controller: true
+                - {apiVersion: ray.io/v1, kind: RayJob, name: train, uid: 5a0f3a1e, controller: true}
             spec:
               ttlSecondsAfterFinished: 10
               template: {spec: {restartPolicy: Never, containers: [{name: train, image: train:0.9}]}}
@@ -139,43 +113,33 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: by-hand
-              annotations:
-                cronjob.kubernetes.io/instantiate: manual
+              annotations: {cronjob.kubernetes.io/instantiate: manual}
               ownerReferences:
-                - apiVersion: batch/v1
-                  kind: CronJob
-                  name: report
-                  uid: 5a0f3a1e-6c8e-4c56-9a8e-0d7b9b0c9a11
-                  controller: true
+                - {apiVersion: batch/v1, kind: CronJob, name: report, uid: 5a0f3a1e, controller: true}
             spec:
               ttlSecondsAfterFinished: 10
-              template: {spec: {restartPolicy: Never, containers: [{name: by-hand, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: "17 5 * * *"
               jobTemplate:
                 spec:
                   ttlSecondsAfterFinished: 10
-                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Good(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               ttlSecondsAfterFinished: 0
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=TTL(minimum=0),
         ),
@@ -201,62 +165,38 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               ttlSecondsAfterFinished: 299
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
             spec:
               ttlSecondsAfterFinished: 0  # keeps the cluster tidy
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              annotations:
-                helm.sh/hook: post-install
+            metadata: {annotations: {helm.sh/hook: post-install}}
             spec:
               ttlSecondsAfterFinished: 0
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata:
-              name: report
-              annotations:
-                argocd.argoproj.io/hook: PostSync
-            spec:
-              ttlSecondsAfterFinished: 60
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-              labels:
-                kustomize.toolkit.fluxcd.io/name: apps
-                kustomize.toolkit.fluxcd.io/namespace: flux-system
+            metadata: {labels: {kustomize.toolkit.fluxcd.io/name: apps}}
             spec:
               ttlSecondsAfterFinished: 86400
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
         Bad(
@@ -264,28 +204,12 @@ RULE = Rule(
             apiVersion: batch/v1
             kind: Job
             metadata:
-              name: report
-              annotations:
-                meta.helm.sh/release-name: shop
-                meta.helm.sh/release-namespace: shop
-              labels:
-                app.kubernetes.io/managed-by: Helm
+              annotations: {meta.helm.sh/release-name: shop}
+              labels: {app.kubernetes.io/managed-by: Helm}
             spec:
               ttlSecondsAfterFinished: 86400
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
+              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              ttlSecondsAfterFinished: 600
-              template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1}]}}
-            """,
-            params=TTL(minimum=1800),
         ),
     ),
 )
