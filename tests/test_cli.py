@@ -400,7 +400,7 @@ def test_colours_are_for_terminals_that_want_them(jobwarden: Command) -> None:
 
 
 def test_a_long_run_shows_on_a_terminal_how_far_it_is(jobwarden: Command) -> None:
-    for number in range(2500):
+    for number in range(8000):
         put(f"{number}.yaml", CLEAN)
 
     assert re.search(r"\r\d+ files read", on_terminal("lint"))

@@ -22,13 +22,13 @@ from lint.view import View
 _NAME = "JOB_COMPLETION_INDEX"
 _KEY = "batch.kubernetes.io/job-completion-index"
 _FIELDS = {f"metadata.{where}['{_KEY}']": where for where in ("annotations", "labels")}
-_REFERENCE = re.compile(rf"(?<!\$)(?:\$\$)*\$\({_NAME}\)")
-_MENTION = re.compile(rf"(?m)^(?![ \t]*(?:#|//)).*\b{_NAME}\b")
-_TEST = re.compile(  # a script sets it, looks for it, or has it as the fallback of something else
+_REFERENCE = rf"(?<!\$)(?:\$\$)*\$\({_NAME}\)"
+_MENTION = rf"(?m)^(?![ \t]*(?:#|//)).*\b{_NAME}\b"
+_TEST = (  # a script sets it, looks for it, or has it as the fallback of something else
     rf"(?<![\w${{\"']){_NAME}=(?!=)|(?:\[|\btest)\s+(?:!\s*)?-[nvz]\s+[\"'${{]*{_NAME}\b"
     rf"|{_NAME}[\"']\s+(?:not\s+)?in\b|\{{\w{{1,99}}:?[-=]\$\{{?{_NAME}\b"
 )
-_FALLBACK = re.compile(
+_FALLBACK = (
     rf"\{{{_NAME}:?[-=]|{_NAME}[\"']\s*,"
     rf"|(?i:env)\w{{0,9}}(?:\.get)?[.(\[][\"']?{_NAME}[\"']?[\])]?\s*(?:\|\||\?\?|or\b)"
 )
@@ -37,7 +37,7 @@ _FALLBACK = re.compile(
 def check(job: Job, _params: None) -> Iterator[Finding]:
     mode = job.spec.at("completionMode")
     known = mode.unset or mode.value in ("NonIndexed", "Indexed")
-    if not known or job.guards.partial or job.guards.foreign:
+    if not known or job.guards.partial or job.guards.foreign or not _named(job.pod):
         return
     look = _indexed if mode.value == "Indexed" else _unindexed
     for container in job.all_containers():
@@ -47,12 +47,27 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
             yield from _empty(job, field)
 
 
+def _named(pod: View) -> bool:
+    """Tell quickly whether the index is named anywhere: in most Pods it is not."""
+    stack = [pod.value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            if _NAME in value or _KEY in value:
+                return True
+        elif isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+    return False
+
+
 def _indexed(_: Job, container: View) -> Iterator[Finding]:
     """Find entries of `env` that refer to the index too early, and a definition that none of them needs."""
     definition, referred = None, False
     for entry in container.at("env").items():
         value = entry.at("value")
-        if _refers(value.value):
+        if _refers(value):
             referred = True
             if definition is None:
                 message = (
@@ -69,16 +84,15 @@ def _indexed(_: Job, container: View) -> Iterator[Finding]:
 
 def _unindexed(job: Job, container: View) -> Iterator[Finding]:
     """Find whatever reads an index that is not there."""
-    defined = False
-    for entry in container.at("env").items():
-        if isinstance(entry.value, dict):
-            defined = defined or entry.value.get("name") == _NAME
-            if "valueFrom" in entry.value:
-                yield from _empty(job, _field(entry))
+    entries = list(container.at("env").items())
+    for entry in entries:
+        yield from _empty(job, _field(entry))
+    if any(entry.at("name").value == _NAME for entry in entries):
+        return
     sure = len(container.at("envFrom")) == 0
     severity, class_ = (Severity.ERROR, Class.HOLE) if sure else (Severity.WARNING, Class.PRACTICE)
-    for view in () if defined else _mentions(container):
-        if _refers(view.value):
+    for view in _mentions(container):
+        if _refers(view):
             fatal = view.path[-1] == "subPathExpr"
             what = "has no value, and the container cannot start" if fatal else "stays as it is written"
             message = f"$({_NAME}) {what}{_cause(job)}"
@@ -90,28 +104,26 @@ def _unindexed(job: Job, container: View) -> Iterator[Finding]:
 
 def _mentions(container: View) -> Iterator[View]:
     """Find the texts in which Kubernetes would replace `$(NAME)`; a manifest inside a command is none."""
-    for key, inner in (("command", None), ("args", None), ("env", "value"), ("volumeMounts", "subPathExpr")):
+    for key, *inner in (("command",), ("args",), ("env", "value"), ("volumeMounts", "subPathExpr")):
         for item in container.at(key).items():
-            text = item.value
-            if inner and isinstance(text, dict):
-                text = text.get(inner)
-            if isinstance(text, str) and _NAME in text and "completionMode" not in text:
-                yield item.at(inner) if inner else item
+            text = item.at(*inner)
+            if _NAME in (text.as_str() or "") and "completionMode" not in text.value:
+                yield text
 
 
 def _script(job: Job, text: str) -> str:
     """Say what is wrong with a script that reads the variable, if anything is."""
-    if not _MENTION.search(text) or _TEST.search(text):
+    if not re.search(_MENTION, text) or re.search(_TEST, text):
         return ""
-    if not _FALLBACK.search(text):
+    if not re.search(_FALLBACK, text):
         return f"the variable {_NAME} is not set"
     several = any((job.spec.at(key).as_int() or 0) > 1 for key in ("completions", "parallelism"))
     return f"every Pod takes the fallback for {_NAME}" if several else ""
 
 
-def _refers(value: object) -> bool:
+def _refers(text: View) -> bool:
     """Tell whether Kubernetes would look for the variable in a text; `$$(NAME)` is an escape."""
-    return isinstance(value, str) and _NAME in value and _REFERENCE.search(value) is not None
+    return re.search(_REFERENCE, text.as_str() or "") is not None
 
 
 def _field(holder: View) -> View:
@@ -226,13 +238,10 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: resize
             spec:
               schedule: "7 3 * * *"
               jobTemplate:
                 spec:
-                  parallelism: 3
                   template:
                     spec:
                       restartPolicy: Never

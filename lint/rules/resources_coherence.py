@@ -12,9 +12,10 @@ how far is too far, the policy says.
 Spared are fractions of a byte that vanish in a large number, such as `0.1Gi`.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterator
-from decimal import ROUND_CEILING, Decimal
+from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -25,12 +26,11 @@ from lint.quantity import parse
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
 from lint.view import View
 
-Amounts: TypeAlias = dict[str, tuple[View, Decimal]]
-"""By resource: what is written, and its number."""
+Amounts: TypeAlias = dict[str, int]
+"""Thousandths by resource: the server rounds all that it reads here up to them."""
 
-_COMMON = ("cpu", "memory")
 _HUGE = "hugepages-"
-_THOUSANDTHS = re.compile(r"[1-9][0-9]*m\Z")
+_MI = 1000 << 20
 _MOST = Decimal(1 << 63)
 """The server does not count that far."""
 
@@ -39,14 +39,14 @@ def check(job: Job, params: Resources) -> Iterator[Finding]:
     for container in job.all_containers():
         resources = container.at("resources")
         if len(resources):
-            yield from _requirements(resources, _container_name, params)
+            yield from _requirements(resources, params, of_pod=False)
     resources = job.pod.at("resources")
     if job.minor >= 34 and len(resources):
-        if job.pod.at("os", "name").as_str() == "windows":
+        if job.pod.at("os", "name").value == "windows":
             yield Finding(resources.path, "resources may not be set for a windows pod")
             return
-        yield from _requirements(resources, _pod_name, params)
-        unfit = list(_consistency(job, resources))
+        yield from _requirements(resources, params, of_pod=True)
+        unfit = list(_unfit(job, resources))
         yield from unfit or _refused_pods(job, resources)
 
 
@@ -54,80 +54,64 @@ def _amounts(resources: View, *parts: str) -> Amounts:
     """Read parts of resources, each over those before it; what is no quantity is left out."""
     amounts = {}
     for part in parts:
-        for key, view in resources.at(part).fields():
-            if isinstance(view.value, str | int | float) and (number := _read(view.value)) is not None:
-                amounts[key] = (view, number)
+        written = resources.entries.get(part)
+        for key, value in written.items() if isinstance(written, dict) else ():
+            if isinstance(value, (str, int, float)) and (number := _read(value)) is not None:
+                amounts[key] = number
     return amounts
 
 
 @lru_cache(maxsize=1024, typed=True)
-def _read(value: str | float) -> Decimal | None:
-    """Read a quantity, rounded up to thousandths as the server does with all that it reads of resources."""
+def _read(value: str | float) -> int | None:
+    """Read a quantity in thousandths."""
     number = parse(value)
-    return None if number is None else _thousandths(max(number, -_MOST))
+    return None if number is None else math.ceil(min(max(number, -_MOST), _MOST) * 1000)
 
 
-def _thousandths(number: Decimal) -> Decimal:
-    return number if number >= _MOST else _ceiling(number * 1000) / 1000
-
-
-def _container_name(key: str) -> str:
-    """Say what is wrong with the name of a resource in a container."""
-    if key in _COMMON or key == "ephemeral-storage":
-        return ""
-    if _indivisible(key):
-        return "doesn't follow extended resource name standard" if key.startswith("requests.") else ""
-    return "" if "/" in key else "must be a standard resource for containers: cpu, memory, ephemeral-storage"
-
-
-def _pod_name(key: str) -> str:
-    """Say what is wrong with the name of a resource of the Pod as a whole."""
-    if key in _COMMON or key.startswith(_HUGE):
-        return ""
-    return 'is not supported here, supported values: "cpu", "hugepages-", "memory"'
-
-
-def _requirements(resources: View, name: Callable[[str], str], params: Resources) -> Iterator[Finding]:
+def _requirements(resources: View, params: Resources, *, of_pod: bool) -> Iterator[Finding]:
     """Check requests and limits of a container, or of the Pod as a whole."""
     requests, limits = _amounts(resources, "requests"), _amounts(resources, "limits")
-    for amounts in (limits, requests):
-        for key, (view, number) in amounts.items():
-            if problem := name(key):
-                yield Finding(view.path, f"{key} {problem}")
+    for part, amounts in (("limits", limits), ("requests", requests)):
+        for key, number in amounts.items():
+            if problem := _name(key, of_pod=of_pod):
+                yield Finding((*resources.path, part, key), f"{key} {problem}")
             elif problem := _number(key, number):
+                view = resources.at(part, key)
                 yield Finding(view.path, f"{key} of {view.value} {problem}")
-            elif key in ("memory", "ephemeral-storage"):
-                yield from _bytes(key, view, number, limits)
+            elif number < 6 * _MI and key in ("memory", "ephemeral-storage"):
+                yield from _bytes(resources.at(part, key), number, limits.get(key))
     yield from _pairs(resources, requests, limits, params)
-    whole = [key for key in {**limits, **requests} if _indivisible(key)]
-    if whole:
-        yield from _missing_limits(resources, {key: requests[key] for key in whole if key in requests})
-    if any(key.startswith(_HUGE) for key in whole) and not any(
-        not resources.at(part, key).missing for part in ("requests", "limits") for key in _COMMON
-    ):
-        yield Finding(resources.path, "neither is named: HugePages require cpu or memory")
+    if whole := [key for key in (*limits, *requests) if _indivisible(key)]:
+        yield from _missing_limits(resources, [key for key in whole if key in requests])
+        named = {*resources.at("requests").entries, *resources.at("limits").entries}
+        if any(key.startswith(_HUGE) for key in whole) and named.isdisjoint(("cpu", "memory")):
+            yield Finding(resources.path, "neither is named: HugePages require cpu or memory")
 
 
-def _number(key: str, number: Decimal) -> str:
+def _name(key: str, *, of_pod: bool) -> str:
+    """Say what is wrong with the name of a resource."""
+    if key in ("cpu", "memory") or key.startswith(_HUGE):
+        return ""
+    if of_pod:
+        return 'is not supported here, supported values: "cpu", "hugepages-", "memory"'
+    if key.startswith("requests.") and _indivisible(key):
+        return "doesn't follow extended resource name standard"
+    if key == "ephemeral-storage" or "/" in key:
+        return ""
+    return "must be a standard resource for containers: cpu, memory, ephemeral-storage"
+
+
+def _number(key: str, number: int) -> str:
     """Say what is wrong with a number, in the server's words."""
     if number < 0:
         return "must be greater than or equal to 0"
     if key.startswith(_HUGE):
-        page = parse(key.removeprefix(_HUGE))
-        if (
-            page is None
-            or not 0 < page < _MOST
-            or _thousandths(page) % 1
-            or (number < _MOST and _ceiling(number) % page)
-        ):
+        page = _read(key.removeprefix(_HUGE))
+        if not page or page < 0 or page % 1000 or -(-number // 1000) * 1000 % page:
             return f"is not positive integer multiple of {key}"
-    elif _indivisible(key) and number < _MOST and number % 1:
+    elif number % 1000 and _indivisible(key):
         return "must be an integer"
     return ""
-
-
-def _ceiling(number: Decimal) -> Decimal:
-    return number.to_integral_value(ROUND_CEILING)
 
 
 def _indivisible(key: str) -> bool:
@@ -135,125 +119,121 @@ def _indivisible(key: str) -> bool:
     return key.startswith(_HUGE) or ("/" in key and "kubernetes.io/" not in key)
 
 
-def _bytes(key: str, view: View, number: Decimal, limits: Amounts) -> Iterator[Finding]:
+def _bytes(view: View, number: int, limit: int | None) -> Iterator[Finding]:
     """Doubt amounts of memory and storage that no container can do with."""
-    if 0 < number < 1 << 20 and number % 1:
-        message, fix = f"{view.value} of {key} is {number.normalize():f} bytes", None
-        if isinstance(view.value, str) and _THOUSANDTHS.match(view.value):
+    part, key = view.path[-2:]
+    if number % 1000 and number < _MI:
+        message, fix = f"{view.value} of {key} is {number / 1000:.9g} bytes", None
+        if re.fullmatch("[1-9][0-9]*m", str(view.value)):
             meant = f"{view.value[:-1]}Mi"
             message += f": m stands for thousandths, {meant} is meant"
-            limit = limits.get(key, (view, _MOST))[1]
-            if limit >= _MOST or limit % 1 or (parse(meant) or _MOST) <= limit:
+            if limit is None or limit % 1000 or (_read(meant) or 0) <= limit:
                 fix = Fix(f"set {key}: {meant}", (Set(view.path, meant),), safe=False)
         yield Finding(view.path, message, fix, Severity.WARNING, Class.PRACTICE)
-    elif key == "memory" and view.path[-2] == "limits" and 0 < number < 6 << 20:
+    elif number and (part, key) == ("limits", "memory"):
         message = f"memory limit of {view.value} is below 6Mi, the least that runc starts a container with"
         yield Finding(view.path, message, None, Severity.WARNING, Class.PRACTICE)
 
 
 def _pairs(resources: View, requests: Amounts, limits: Amounts, params: Resources) -> Iterator[Finding]:
     """Compare requests with their limits."""
-    ratio = params.max_ratio
-    for key, (view, request) in requests.items():
-        if key not in limits:
+    for key, limit in limits.items():
+        request = requests.get(key, limit)
+        if limit == request:
             continue
-        written, limit = limits[key]
-        if request != limit and _indivisible(key):
-            detail = f"must be equal to {key} limit of {written.value}"
-            yield Finding(resources.at("requests").path, f"{key} request of {view.value} {detail}")
-        elif request > limit:
-            detail = f"must be less than or equal to {key} limit of {written.value}"
-            yield Finding(resources.at("requests").path, f"{key} request of {view.value} {detail}")
-        elif ratio is not None and request and limit > request * Decimal(repr(ratio)):
-            message = (
-                f"{key} limit of {written.value} is more than {ratio:g} times the request of {view.value}"
-            )
+        asked, written = (resources.at(part, key) for part in ("requests", "limits"))
+        if limit < request or _indivisible(key):
+            bound = "equal to" if _indivisible(key) else "less than or equal to"
+            message = f"{key} request of {asked.value} must be {bound} {key} limit of {written.value}"
+            yield Finding(resources.at("requests").path, message)
+        elif params.max_ratio and request and limit > request * Decimal(repr(params.max_ratio)):
+            most = f"{params.max_ratio:g} times the request of {asked.value}"
+            message = f"{key} limit of {written.value} is more than {most}"
             yield Finding(written.path, message, None, Severity.WARNING, Class.PRACTICE)
 
 
-def _missing_limits(resources: View, requests: Amounts) -> Iterator[Finding]:
+def _missing_limits(resources: View, requests: list[str]) -> Iterator[Finding]:
     """Ask for the limits of what cannot be shared: they are known, since they equal the requests."""
     limits = resources.at("limits")
-    lacking = {key: view.value for key, (view, _) in requests.items() if limits.at(key).missing}
-    if not lacking or not (limits.unset or isinstance(limits.value, dict)):
-        return
-    edits = tuple(Set((*limits.path, key), value) for key, value in lacking.items())
-    edits = edits if len(limits) else (Set(limits.path, lacking),)
-    title = "set limits " + ", ".join(f"{key}: {value}" for key, value in lacking.items())
-    message = f"limit must be set for non overcommitable resources: {', '.join(lacking)}"
-    yield Finding(limits.path, message, None if limits.value is None else Fix(title, edits))
+    lacking = {key: resources.at("requests", key).value for key in requests if key not in limits.entries}
+    if lacking and (limits.unset or isinstance(limits.value, dict)):
+        title = "set limits " + ", ".join(f"{key}: {value}" for key, value in lacking.items())
+        edits = tuple(Set((*limits.path, key), value) for key, value in lacking.items())
+        message = f"limit must be set for non overcommitable resources: {', '.join(lacking)}"
+        yield Finding(limits.path, message, None if limits.value is None else Fix(title, edits))
 
 
-def _consistency(job: Job, resources: View) -> Iterator[Finding]:
+def _unfit(job: Job, resources: View) -> Iterator[Finding]:
     """Compare containers with the Pod as a whole as the server does when the Job is made."""
-    requests, limits = _amounts(resources, "requests"), _amounts(resources, "limits")
-    for key, total in _total(job, "requests").items():
-        view, number = requests.get(key, (resources, total))
-        if total > number:
-            detail = f"must be greater than or equal to aggregate container requests of {_text(key, total)}"
-            yield Finding(view.path, f"{key} request of {view.value} {detail}")
-    for key, total in _total(job, "limits").items():
-        view, number = limits.get(key, (resources, total))
-        if key.startswith(_HUGE) and total > number:
-            detail = f"must be greater than or equal to aggregate container limits of {_text(key, total)}"
-            yield Finding(view.path, f"{key} limit of {view.value} {detail}")
+    for part in ("requests", "limits"):
+        amounts = _amounts(resources, part)
+        for key, total in _total(job, part).items():
+            if total > amounts.get(key, total) and (part == "requests" or key.startswith(_HUGE)):
+                view = resources.at(part, key)
+                detail = f"must be greater than or equal to aggregate container {part} of {_text(key, total)}"
+                yield Finding(view.path, f"{key} {part[:-1]} of {view.value} {detail}")
+    limits = _amounts(resources, "limits")
     for index, container in enumerate(job.containers):
-        for key, (view, number) in _amounts(container.at("resources"), "limits").items():
-            whole, most = limits.get(key, (view, number))
-            if number > most:
+        own = container.at("resources")
+        for key, number in _amounts(own, "limits").items():
+            if number > limits.get(key, number):
                 path = (*resources.path, "containers", index, key, "limits")  # the server's own invention
-                detail = f"must be less than or equal to pod limits of {whole.value}"
-                yield Finding(path, f"{key} limit of {view.value} {detail}")
+                written, most = (one.at("limits", key).value for one in (own, resources))
+                detail = f"must be less than or equal to pod limits of {most}"
+                yield Finding(path, f"{key} limit of {written} {detail}")
 
 
 def _refused_pods(job: Job, resources: View) -> Iterator[Finding]:
     """Compare as the server does when Pods are made: limits are then the requests that were missing."""
-    bounds = _amounts(resources, "limits", "requests")
+    requests, bounds = _amounts(resources, "requests"), _amounts(resources, "limits", "requests")
     for key, total in _total(job, "limits", "requests").items():
-        view, number = bounds.get(key, (resources, total))
-        if total > number and not key.startswith(_HUGE):
-            part = str(view.path[-2]).removesuffix("s")
+        if total > bounds.get(key, total) and not key.startswith(_HUGE):
+            part = "requests" if key in requests else "limits"
+            view = resources.at(part, key)
             message = (
-                f"{key} {part} of {view.value} is less than the {_text(key, total)} of all containers "
+                f"{key} {part[:-1]} of {view.value} is less than the {_text(key, total)} of all containers "
                 "(a limit alone is a request too): every Pod is refused"
             )
             yield Finding(view.path, message, class_=Class.HOLE)
 
 
-def _total(job: Job, *parts: str) -> dict[str, Decimal]:
-    """Add up the containers, or what the start needs where an init container asks for more."""
-    total: dict[str, Decimal] = {}
-    sidecars: dict[str, Decimal] = {}
-    peaks: list[dict[str, Decimal]] = []
-    for container in (*job.containers, *job.init_containers):
-        amounts = {key: number for key, (_, number) in _amounts(container.at("resources"), *parts).items()}
-        init = "initContainers" in container.path
-        if init:
-            peaks.append(_plus(sidecars, amounts))
-        if init and is_sidecar(container):
-            sidecars = peaks[-1]
-        if not init or is_sidecar(container):
-            total = _plus(total, amounts)
-    return {
-        key: max(one[key] for one in (total, *peaks) if key in one) for one in (total, *peaks) for key in one
-    }
+def _total(job: Job, *parts: str) -> Amounts:
+    """Add up what runs side by side: sidecars with one init container at a time, then with all the others."""
+    running: Amounts = {}
+    most: Amounts = {}
+    for container in job.all_containers():
+        stays = "initContainers" not in container.path or is_sidecar(container)
+        for key, number in _amounts(container.at("resources"), *parts).items():
+            total = running.get(key, 0) + number
+            most[key] = max(total, most.get(key, total))
+            if stays:
+                running[key] = total
+    return most
 
 
-def _plus(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
-    return {key: one.get(key, Decimal(0)) + other.get(key, Decimal(0)) for key in {**one, **other}}
+def _text(key: str, total: int) -> str:
+    """Write a sum: 1200m of cpu, 1200Mi of anything else."""
+    return f"{total}m" if key == "cpu" else f"{total / _MI:.9g}Mi"
 
 
-def _text(key: str, total: Decimal) -> str:
-    """Write a sum: 1200Mi, 1500m."""
-    if total >= _MOST or total <= 0:
-        return str(total)
-    if total % 1:
-        return f"{total * 1000:.0f}m"
-    for power, unit in () if key == "cpu" else enumerate("EPTGMK"):
-        if not total % (1 << 10 * (6 - power)):
-            return f"{total / (1 << 10 * (6 - power)):f}{unit}i"
-    return f"{total:f}"
+def _job(resources: str, *pod: str) -> str:
+    """Write a Job with one container, and more in the spec of its Pods."""
+    container = f"{{name: train, image: train:1.4, resources: {resources}}}"
+    lines = "\n      ".join((*pod, f"containers: [{container}]"))
+    return f"""\
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      {lines}
+"""
 
+
+_SHARE = "resources: {requests: {memory: 600Mi}, limits: {memory: 1Gi}}"
+_FETCH = f"initContainers: [{{name: fetch, image: fetch:2.0, {_SHARE}}}]"
+_PROXY = f"initContainers: [{{name: proxy, image: proxy:2.14, restartPolicy: Always, {_SHARE}}}]"
 
 RULE = Rule(
     id="resources-coherence",
@@ -283,49 +263,20 @@ RULE = Rule(
             """,
         ),
         Good(
-            """\
-            apiVersion: batch/v1
-            kind: CronJob
-            metadata:
-              name: report
-            spec:
-              schedule: 0 3 * * *
-              jobTemplate:
-                spec:
-                  template:
-                    spec:
-                      restartPolicy: Never
-                      resources: {requests: {memory: 1200Mi}, limits: {memory: 2Gi}}
-                      initContainers:
-                        - name: fetch  # has ended when the others start
-                          image: fetch:2.0
-                          resources: {requests: {memory: 1200Mi}}
-                      containers:
-                        - name: report
-                          image: report:1.4
-                          resources: {requests: {memory: 600Mi}, limits: {memory: 2Gi}}
-                        - name: upload
-                          image: upload:1.1
-                          resources: {limits: {memory: 600Mi}}
-            """,
-        ),
-        Good(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: report
-                      image: report:1.4
-                      resources: {requests: {cpu: 1, memory: 0.1Gi}, limits: {cpu: 1200m, memory: 120Mi}}
-            """,
+            _job("{requests: {cpu: 1, memory: 0.1Gi}, limits: {cpu: 1200m, memory: 120Mi}}"),
             params=Resources(max_ratio=1.2),
         ),
+        Good(_job("{requests: {cpu: 0}, limits: {cpu: 1, memory: 6Mi}}"), params=Resources(max_ratio=1.2)),
+        Good(_job("{limits: {cpu: 0.1, hugepages-2Mi: 4Mi, ephemeral-storage: 1Gi, example.com/fpga: 2}}")),
+        Good(_job("{requests: {memory: 600Mi}}", "resources: {requests: {memory: 600Mi}}", _FETCH)),
+        Good(
+            _job(
+                "{requests: {memory: 600Mi}, limits: {memory: 1200Mi}}",
+                "resources: {requests: {memory: 1200Mi}, limits: {memory: 1200Mi}}",
+                _PROXY,
+            )
+        ),
+        Good(_job("{requests: {cpu: 2}}", "resources: {requests: {cpu: 1}}"), minor=33),
     ),
     bad=(
         Bad(
@@ -349,45 +300,7 @@ RULE = Rule(
         Bad(
             """\
             apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: train
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: train
-                      image: train:1.4
-                      resources:
-                        requests:
-                          nvidia.com/gpu: 1  # an A100
-            """,
-            fixed="""\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: train
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: train
-                      image: train:1.4
-                      resources:
-                        requests:
-                          nvidia.com/gpu: 1  # an A100
-                        limits:
-                          nvidia.com/gpu: 1
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -395,20 +308,16 @@ RULE = Rule(
                   template:
                     spec:
                       restartPolicy: Never
-                      initContainers:
-                        - name: fetch
-                          image: fetch:2.0
-                          resources: {requests: {memory: 256m}, limits: {memory: 512m}}  # M, surely
                       containers:
-                        - name: report
-                          image: report:1.4
-                          resources: {requests: {ephemeral-storage: 1.5}, limits: {memory: 6143Ki}}
+                        - name: train
+                          image: train:1.4
+                          resources:
+                            requests:
+                              nvidia.com/gpu: 1  # an A100
             """,
             fixed="""\
             apiVersion: batch/v1
             kind: CronJob
-            metadata:
-              name: report
             spec:
               schedule: 0 3 * * *
               jobTemplate:
@@ -416,92 +325,40 @@ RULE = Rule(
                   template:
                     spec:
                       restartPolicy: Never
-                      initContainers:
-                        - name: fetch
-                          image: fetch:2.0
-                          resources: {requests: {memory: 256Mi}, limits: {memory: 512Mi}}  # M, surely
                       containers:
-                        - name: report
-                          image: report:1.4
-                          resources: {requests: {ephemeral-storage: 1.5}, limits: {memory: 6143Ki}}
+                        - name: train
+                          image: train:1.4
+                          resources:
+                            requests:
+                              nvidia.com/gpu: 1  # an A100
+                            limits:
+                              nvidia.com/gpu: 1
             """,
         ),
+        Bad(_job("{requests: {nvidia.com/gpu: 1}, limits: null}")),
         Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: train
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: train
-                      image: train:1.4
-                      resources: {requests: {gpu: 1, cpu: -1}, limits: {nvidia.com/gpu: 500m}}
-                    - name: upload
-                      image: upload:1.1
-                      resources: {requests: {hugepages-2Mi: 2Mi}, limits: {hugepages-2Mi: 3Mi}}
-            """,
+            _job("{requests: {memory: 256m}, limits: {memory: 512m}}"),  # M, surely
+            fixed=_job("{requests: {memory: 256Mi}, limits: {memory: 512Mi}}"),
         ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  resources: {requests: {memory: 1Gi, ephemeral-storage: 1Gi}, limits: {cpu: 1}}
-                  containers:
-                    - name: report
-                      image: report:1.4
-                      resources: {requests: {memory: 600Mi}, limits: {cpu: 1500m}}
-                    - name: upload
-                      image: upload:1.1
-                      resources: {requests: {memory: 600Mi}}
-            """,
-            minor=34,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  resources: {limits: {cpu: 1}}  # the Job is made, its Pods are refused
-                  containers:
-                    - name: report
-                      image: report:1.4
-                      resources: {requests: {cpu: 600m}}
-                    - name: upload
-                      image: upload:1.1
-                      resources: {limits: {cpu: 600m}}
-            """,
-        ),
-        Bad(
-            """\
-            apiVersion: batch/v1
-            kind: Job
-            metadata:
-              name: report
-            spec:
-              template:
-                spec:
-                  restartPolicy: Never
-                  containers:
-                    - name: report
-                      image: report:1.4
-                      resources: {requests: {cpu: 1}, limits: {cpu: 1201m}}
-            """,
-            params=Resources(max_ratio=1.2),
-        ),
+        Bad(_job("{requests: {memory: 512m}, limits: {memory: 256Mi}}")),  # 512Mi would not fit
+        Bad(_job("{requests: {ephemeral-storage: 1.5}}")),
+        Bad(_job("{limits: {memory: 6143Ki}}")),
+        Bad(_job("{requests: {cpu: 1}, limits: {cpu: 1201m}}"), params=Resources(max_ratio=1.2)),
+        Bad(_job("{requests: {gpu: 1}}")),
+        Bad(_job("{limits: {requests.nvidia.com/gpu: 1}}")),
+        Bad(_job("{requests: {cpu: -1}}")),
+        Bad(_job("{limits: {nvidia.com/gpu: 500m}}")),
+        Bad(_job("{requests: {nvidia.com/gpu: 1}, limits: {nvidia.com/gpu: 2}}")),
+        Bad(_job("{limits: {cpu: 1, hugepages-2Mi: 3Mi}}")),
+        Bad(_job("{limits: {hugepages-2Mi: 2Mi}}")),  # without cpu or memory
+        Bad(_job("{}", "resources: {requests: {ephemeral-storage: 1Gi}}")),
+        Bad(_job("{}", "resources: {requests: {cpu: 1}}", "os: {name: windows}")),
+        Bad(_job("{requests: {memory: 600Mi}}", "resources: {requests: {memory: 1Gi}}", _PROXY), minor=34),
+        Bad(_job("{}", "resources: {requests: {memory: 599Mi}}", _FETCH)),
+        Bad(_job("{limits: {hugepages-2Mi: 4Mi}}", "resources: {limits: {cpu: 1, hugepages-2Mi: 2Mi}}")),
+        Bad(_job("{limits: {cpu: 1500m}}", "resources: {limits: {cpu: 1}}")),
+        # The Job is made, and its Pods are refused.
+        Bad(_job("{limits: {memory: 600Mi}}", "resources: {requests: {memory: 1Gi}}", _PROXY)),
+        Bad(_job("{requests: {memory: 600Mi}}", "resources: {limits: {memory: 1Gi}}", _PROXY)),
     ),
 )
