@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from lint.quantity import parse
 
@@ -21,8 +20,7 @@ def _within(default: int, minimum: int, maximum: int) -> None:
         raise ValueError(f"default is {default}, but only {minimum} to {maximum} passes")
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffLimit:
+class BackoffLimit(NamedTuple):
     """Section `backoffLimit`: how often the Pods of a Job are tried again."""
 
     default: Annotated[int, Ge(0)] = 3
@@ -31,12 +29,12 @@ class BackoffLimit:
     maximum: Annotated[int, Ge(0)] = 10
     """The largest number that passes."""
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Refuse a default that the rules would find."""
         _within(self.default, 0, self.maximum)
 
 
-@dataclass(frozen=True, slots=True)
-class TTL:
+class TTL(NamedTuple):
     """Section `ttl`: seconds until a finished Job is deleted."""
 
     default: Annotated[int, Ge(0)] = 86400
@@ -48,12 +46,12 @@ class TTL:
     maximum: Annotated[int, Ge(0)] = 604800
     """The longest that passes."""
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Refuse a default that the rules would find."""
         _within(self.default, self.minimum, self.maximum)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """Section `deadline`: seconds that a Job may be active."""
 
     default: Annotated[int, Gt(0)] = 86400
@@ -62,25 +60,25 @@ class Deadline:
     maximum: Annotated[int, Gt(0)] | None = None
     """The longest that passes; null: any."""
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
+        """Refuse a default that the rules would find."""
         if self.maximum is not None:
             _within(self.default, 1, self.maximum)
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """Section `resources`: what every container asks for."""
 
-    requests: dict[str, str] = field(default_factory=lambda: {"cpu": "100m", "memory": "128Mi"})
+    requests: dict[str, str] = {"cpu": "100m", "memory": "128Mi"}
     """What each container must request, and the value that is set where it does not."""
 
-    limits: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = {}
     """Likewise for limits. None by default: a guessed memory limit kills Jobs."""
 
     max_ratio: Annotated[float, Ge(1)] | None = None
     """The largest limit, as a multiple of the request; null: any."""
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
         """Refuse what the API server would refuse: the values are written into manifests."""
         for key, value in (*self.requests.items(), *self.limits.items()):
             if key not in ("cpu", "memory", "ephemeral-storage"):
@@ -89,20 +87,22 @@ class Resources:
                 raise ValueError(f"{value!r} is no quantity of {key}: write it like 500m or 1Gi")
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Section `placement`: the nodes that are kept for batch work."""
 
     assign: Literal["selected", "tolerate", "require"] = "selected"
     """Who gets the pool. `selected`: a Job that selects it gets the missing toleration. `tolerate`: every Job
     without tolerations gets the toleration. `require`: every Job gets toleration and node selector."""
 
-    selector: dict[str, str] = field(default_factory=lambda: {"workload-type": "batch"})
+    selector: dict[str, str] = {"workload-type": "batch"}
     """The node labels of the pool."""
 
-    toleration: dict[str, str] = field(
-        default_factory=lambda: {"key": "batch", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
-    )
+    toleration: dict[str, str] = {
+        "key": "batch",
+        "operator": "Equal",
+        "value": "true",
+        "effect": "NoSchedule",
+    }
     """What the pool's taint asks for."""
 
     equivalent_keys: tuple[str, ...] = (
@@ -121,7 +121,7 @@ class Placement:
     )
     """Node labels that name nodes of their own: a Job that selects one of these is placed."""
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
         """Refuse a toleration that the API server would refuse: it is written into manifests."""
         ours = self.toleration
         if unknown := ours.keys() - {"key", "operator", "value", "effect"}:

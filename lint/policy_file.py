@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -122,7 +121,7 @@ def _own(rule: Rule[Any]) -> dict[str, Any]:
 
 def _columns(params: Any) -> dict[str, Any]:
     hints = get_type_hints(type(params), localns=vars(annotated_types), include_extras=True)
-    return {column.name: (hints[column.name], getattr(params, column.name)) for column in fields(params)}
+    return {name: (hints[name], default) for name, default in params._asdict().items()}
 
 
 def _setting(file: Any, rule: Rule[Any]) -> Setting:
@@ -134,7 +133,9 @@ def _setting(file: Any, rule: Rule[Any]) -> Setting:
     params = rule.params
     if params is not None:
         source = getattr(file, rule.family) if rule.family else entry
-        params = type(params)(**{column.name: getattr(source, column.name) for column in fields(params)})
+        params = params._replace(**{name: getattr(source, name) for name in params._fields})
+        if hasattr(params, "validate"):
+            params.validate()
     return Setting(params, severity, entry.mutate)
 
 

@@ -1,7 +1,6 @@
 """What a rule is, as a page: for `jobwarden explain`, and together for lint/rules/README.md."""
 
 import json
-from dataclasses import fields
 from inspect import cleandoc, getsource
 from textwrap import dedent
 from typing import Any
@@ -81,8 +80,8 @@ def _parameters(rule: Rule[Any]) -> str:
     where = f"section `{rule.family}`" if rule.family else f"`rules.{rule.id}`"
     notes = _attribute_docs(type(rule.params))
     rows = [
-        f"- `{_camel(column.name)}`: {json.dumps(getattr(rule.params, column.name))}. {notes[column.name]}"
-        for column in fields(rule.params)
+        f"- `{_camel(name)}`: {json.dumps(default)}. {notes[name]}"
+        for name, default in rule.params._asdict().items()
     ]
     return "\n".join((f"Parameters ({where} of the policy file):", "", *rows))
 

@@ -1,7 +1,6 @@
 """Every example of every rule, as text for the linter and as data for the webhook."""
 
 import pkgutil
-from dataclasses import fields, is_dataclass
 from importlib import import_module
 from textwrap import dedent
 from typing import Any
@@ -62,8 +61,7 @@ def test_a_rule_is_named_and_documented(module: Any) -> None:
     assert rule.good
     assert rule.bad
     if rule.params is not None:
-        assert is_dataclass(rule.params)
-        assert fields(rule.params)
+        assert rule.params._fields
 
 
 @pytest.mark.parametrize(("rule", "example"), examples(Good))

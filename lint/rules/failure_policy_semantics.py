@@ -15,7 +15,7 @@ Exit codes without `containerName` are those of every container, sidecars and in
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lint.job import Job
 from lint.path import Path
@@ -31,8 +31,7 @@ _EVICTION = re.compile(r"(?i)evict|pressure|preempt|disrupt|drain|kubelet|\bnode
 _DENIAL = re.compile(r"(?i)(?:\b(?:no|not|never|without|except)\b|n't\b)(?!\s+(?:be\s+)?(?:count|fail))")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """One rule of the policy; `operator` is empty where it has no exit codes that make sense."""
 
     view: View

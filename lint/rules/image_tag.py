@@ -12,7 +12,7 @@ Where one Pod runs once, a written `latest` is only noted: somebody chose it, an
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
@@ -24,8 +24,7 @@ _REFERENCE = re.compile(
 _STAND_IN = re.compile(r"replace|placeholder|change-?me|kustomize")
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """What may move."""
 
     allow: tuple[str, ...] = ()

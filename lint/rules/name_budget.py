@@ -12,7 +12,7 @@ server warns of surprising behavior, since they are used in Pod names and hostna
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lint.job import Job
 from lint.path import Path
@@ -51,8 +51,7 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
         yield from _dot(job, name.path, indexed=bool(last))
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
+class _Size(NamedTuple):
     """How long a name is."""
 
     length: int

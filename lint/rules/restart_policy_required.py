@@ -9,16 +9,14 @@ failure-policy-invalid to say.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lint.edit import Set
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """The entry `restart-policy-required`: what the fix chooses."""
 
     default: Literal["Never", "OnFailure"] = "Never"

@@ -12,7 +12,7 @@ in, or a script around them that waits for a file. What is injected into the Pod
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
@@ -25,8 +25,7 @@ _ENDS = r"(?i)exit(?!-zero)|terminat|(?:^|\s)timeout\s|\[ |\[\[|validate|dry-run
 """What ends a helper from within."""
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """What never ends."""
 
     names: tuple[str, ...] = (

@@ -10,8 +10,7 @@ that succeeds, whichever it is, and a rule that asks for all that another asks f
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity, quoted
@@ -29,17 +28,16 @@ Intervals: TypeAlias = tuple[tuple[int, int], ...]
 """Indexes in order, the first and the last of each interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
-    """What meets a rule: success of `count` of these indexes."""
+class _Need(NamedTuple):
+    """What meets a rule: success of `number` of these indexes."""
 
     indexes: Intervals
-    count: int
+    number: int
 
     def includes(self, other: "_Need") -> bool:
         """Tell whether what meets this meets the other as well, whichever of the indexes succeed."""
         elsewhere = _size(self.indexes) - _common(self.indexes, other.indexes)
-        return self.count - elsewhere >= other.count
+        return self.number - elsewhere >= other.number
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
