@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lint.scalar import TAG, ScalarError, construct, key_text
+from lint.scalar import TAG, ScalarError, construct, key_text, resolve
 
 try:
     from yaml._yaml import CParser as _Parser
@@ -163,7 +163,7 @@ def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
         event = next_event()
         kind = type(event)
         if make := _START.get(kind):
-            node = make(event, anchors, in_flow=in_flow)
+            node = make(event, anchors, in_flow)
             total += node.size
             siblings.append(node)
             if node.end == _OPEN:
@@ -188,7 +188,7 @@ def _too_much(total: int) -> str:
     return f"nested deeper than {MAX_DEPTH} levels"
 
 
-def _collection(event: Any, anchors: dict[str, Node], **_: bool) -> Node:
+def _collection(event: Any, anchors: dict[str, Node], _: object) -> Node:
     """Make the node of a map or list that begins."""
     node = Node(event.start_mark.index, _OPEN)
     node.flow = bool(event.flow_style)
@@ -198,7 +198,7 @@ def _collection(event: Any, anchors: dict[str, Node], **_: bool) -> Node:
     return node
 
 
-def _scalar(event: Any, anchors: dict[str, Node], *, in_flow: bool) -> Node:
+def _scalar(event: Any, anchors: dict[str, Node], in_flow: object) -> Node:
     """Make the node of a scalar."""
     value, style, tag, plain = event.value, event.style, event.tag, event.implicit[0]
     node = Node(event.start_mark.index, event.end_mark.index, value)
@@ -210,7 +210,7 @@ def _scalar(event: Any, anchors: dict[str, Node], *, in_flow: bool) -> Node:
         node.merge = plain or tag == f"{TAG}merge"
     if plain or tag is not None:
         try:
-            node.value = construct(value, plain=plain, tag=tag)
+            node.value = resolve(value) if tag is None else construct(value, plain=plain, tag=tag)
         except ScalarError as error:
             raise DocumentError(str(error), node.start) from error
     if event.anchor is not None:
@@ -219,7 +219,7 @@ def _scalar(event: Any, anchors: dict[str, Node], *, in_flow: bool) -> Node:
     return node
 
 
-def _alias(event: Any, anchors: dict[str, Node], **_: bool) -> Node:
+def _alias(event: Any, anchors: dict[str, Node], _: object) -> Node:
     """Make the node of an alias; its anchor stands before it and is complete."""
     node = Node(event.start_mark.index, event.end_mark.index)
     target = anchors.get(event.anchor)

@@ -1,6 +1,5 @@
 """One file: bytes in, findings and changes out."""
 
-from bisect import bisect_right
 from collections import Counter
 from typing import NamedTuple
 
@@ -37,27 +36,21 @@ class Places:
         self._file = file
         self._text = text
         self._above = above
-        self._starts = [0]
-        while end := text.find("\n", self._starts[-1]) + 1:
-            self._starts.append(end)
+        self._counted = 0, 0
 
     def found(self, one: Located) -> Found:
-        """Give a finding its place in the file."""
-        line, column = self._place(one.start)
-        end_line, end_column = self._place(one.end)
-        source = (
-            self._text[self._starts[line] :].partition("\n")[0]
-            if line + 1 == len(self._starts)
-            else (self._text[self._starts[line] : self._starts[line + 1]])
-        )
+        """Give a finding its place in the file; in the order of the text, each line is counted once."""
+        line, start = self._line(one.start)
+        end_line, end_start = self._line(one.end)
+        end = self._text.find("\n", start)
         metadata = one.job.metadata
         return Found(
             self._file,
-            self._above + line + 1,
-            column + 1,
-            self._above + end_line + 1,
-            end_column + 1,
-            source.rstrip("\r\n"),
+            line,
+            one.start - start + 1,
+            end_line,
+            one.end - end_start + 1,
+            self._text[start : end if end >= 0 else None].rstrip("\r"),
             one.violation,
             one.job.kind,
             metadata.at("namespace").as_str() or "",
@@ -65,9 +58,14 @@ class Places:
             one.note,
         )
 
-    def _place(self, index: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, index) - 1
-        return line, index - self._starts[line]
+    def _line(self, index: int) -> tuple[int, int]:
+        """Return the line of an index in the file, and the index of its first character."""
+        start = self._text.rfind("\n", 0, index) + 1
+        known, line = self._counted
+        known, line = (0, 0) if start < known else (known, line)
+        line += self._text.count("\n", known, start)
+        self._counted = start, line
+        return self._above + line + 1, start
 
 
 class Inspected:
