@@ -1,6 +1,7 @@
 """One file: bytes in, findings and changes out."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lint.compose import DocumentError
@@ -86,6 +87,23 @@ class Inspected:
         self.changes: list[tuple[Piece, str]] = []
         """Documents that fixes changed, with their new texts."""
 
+    def join(self, below: "Inspected") -> None:
+        """Add what was found in the documents below these."""
+        grown = sum(text.count("\n") - piece.text.count("\n") for piece, text in self.changes)
+        self.template = self.template or below.template
+        self.findings += [
+            one._replace(line=one.line + grown, end_line=one.end_line + grown) for one in below.findings
+        ]
+        self.broken += below.broken
+        self.documents += below.documents
+        self.kinds += below.kinds
+        self.fixed += below.fixed
+        self.changes += below.changes
+
+    def settled(self) -> "Inspected":
+        """Return this, or of a template that it is one: its other documents are no more certain."""
+        return Inspected(self.file, template=True) if self.template else self
+
     def data(self, old: bytes) -> bytes:
         """Return the file after the fixes."""
         parts, position = [], 0
@@ -102,13 +120,20 @@ class Fixing(NamedTuple):
 
 
 def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> Inspected:
-    """Check every document of a file that can hold a Job, and make fixes if they are asked for.
+    """Check every document of a file that can hold a Job, and make fixes if they are asked for."""
+    return inspect_parts(name, pieces(data), policy, fixing).settled()
+
+
+def inspect_parts(
+    name: str, parts: Iterable[Piece | Broken], policy: Policy, fixing: Fixing | None
+) -> Inspected:
+    """Check some of the documents of a file.
 
     Each document is let go before the next is read: its nodes take many times the room of its text.
     """
     inspected = Inspected(name)
     lines = 0
-    for piece in pieces(data):
+    for piece in parts:
         if isinstance(piece, Broken):
             inspected.broken.append(piece)
             continue
@@ -123,7 +148,7 @@ def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> In
         if document.text != piece.text:
             inspected.changes.append((piece, document.text))
             lines += document.text.count("\n") - piece.text.count("\n")
-    return Inspected(name, template=True) if inspected.template else inspected
+    return inspected
 
 
 def _parsed(piece: Piece, inspected: Inspected) -> Document | None:

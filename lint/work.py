@@ -1,24 +1,25 @@
-"""Files read, inspected and written back, one after the other; of many, half of them in a second process."""
+"""Files read, inspected and written back, one after the other; half of what is much in a second process."""
 
 import os
 import signal
 import stat
-from collections.abc import Generator, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
+from typing import Any, NamedTuple
 
 from lint import crash
-from lint.file import Fixing, Inspected, inspect
+from lint.file import Fixing, Inspected, inspect, inspect_parts
 from lint.policy import Policy
-from lint.source import may_hold_a_job
+from lint.source import may_hold_a_job, pieces
 from lint.walk import STDIN, Unreadable
 
 SHOWN_STDIN = "<stdin>"
 _CHUNK = 1 << 16
 """Bytes that hold nearly every manifest."""
 
-_MANY = 500
-"""Files that are worth a second process: to start it takes as long as to check some twenty Jobs."""
+_MANY_FILES = 500
+_MANY_DOCUMENTS = 100
+"""So many are worth a second process: to start it takes as long as to check some twenty Jobs."""
 
 
 class Order(NamedTuple):
@@ -28,6 +29,9 @@ class Order(NamedTuple):
     fixing: Fixing | None
     diff: bool
     """Show the fixes, do not write them."""
+
+    alone: bool = False
+    """There is no processor left for a second process."""
 
 
 class Done(NamedTuple):
@@ -51,21 +55,14 @@ class Done(NamedTuple):
 
 def work(paths: Sequence[str | Unreadable], order: Order) -> Generator[Done | None, None, None]:
     """Work on files in order; None stands for a file in which there is nothing to see."""
-    if len(paths) < _MANY or _processors() == 1:
+    order = order._replace(alone=_processors() == 1)
+    if len(paths) < _MANY_FILES or order.alone:
         yield from (_done(path, order) for path in paths)
         return
-    middle = len(paths) // 2
-    child, pipe = _fork(paths[middle:], order)
-    try:
+    middle, order = len(paths) // 2, order._replace(alone=True)
+    with closing(_Second(lambda: [_done(path, order) for path in paths[middle:]])) as second:
         yield from (_done(path, order) for path in paths[:middle])
-        with open(pipe, "rb", closefd=False) as file:
-            answer = file.read()
-        yield from _unpacked(answer) or (_done(path, order) for path in paths[middle:])
-    finally:
-        os.close(pipe)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGINT)  # it is done, or nobody waits for it any more
-        os.waitpid(child, 0)
+        yield from second.answer() or (_done(path, order) for path in paths[middle:])
 
 
 def _processors() -> int:
@@ -74,32 +71,41 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _fork(paths: Sequence[str | Unreadable], order: Order) -> tuple[int, int]:
-    """Start a process that works on files; return its number, and a pipe that brings what became of them."""
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(theirs)
-        return child, ours
-    try:
+class _Second:
+    """A process that does a task beside this one."""
+
+    def __init__(self, task: Callable[[], Any]) -> None:
+        self._pipe, theirs = os.pipe()
+        self._process = os.fork()
+        if self._process:
+            os.close(theirs)
+            return
+        try:
+            import pickle
+
+            answer = pickle.dumps(task(), pickle.HIGHEST_PROTOCOL)
+            with open(theirs, "wb") as file:
+                file.write(answer)
+        finally:
+            os._exit(0)  # whatever happened: the parent does what was not answered
+
+    def answer(self) -> Any:
+        """Wait for what the task returned; None if it could not be done."""
         import pickle
 
-        answer = pickle.dumps([_done(path, order) for path in paths], pickle.HIGHEST_PROTOCOL)
-        with open(theirs, "wb") as file:
-            file.write(answer)
-    finally:
-        os._exit(0)  # whatever happened: the parent does what was not answered
+        with open(self._pipe, "rb", closefd=False) as file:
+            answer = file.read()
+        try:
+            return pickle.loads(answer)  # noqa: S301 - from ourselves
+        except (EOFError, pickle.UnpicklingError):
+            return None
 
-
-def _unpacked(answer: bytes) -> list[Done | None]:
-    """Read the answer of the second process; nothing if it could not give one."""
-    import pickle
-
-    try:
-        done: list[Done | None] = pickle.loads(answer)  # noqa: S301 - from ourselves
-    except (EOFError, pickle.UnpicklingError):
-        return []
-    return done
+    def close(self) -> None:
+        """End the process: it is done, or nobody waits for it any more."""
+        os.close(self._pipe)
+        with suppress(ProcessLookupError):
+            os.kill(self._process, signal.SIGINT)
+        os.waitpid(self._process, 0)
 
 
 def _done(path: str | Unreadable, order: Order) -> Done | None:
@@ -114,9 +120,22 @@ def _done(path: str | Unreadable, order: Order) -> Done | None:
     if not may_hold_a_job(data) and path != STDIN:
         return None
     try:
-        return _mended(path, data, inspect(name, data, order.policy, order.fixing), order)
+        return _mended(path, data, _inspected(name, data, order), order)
     except Exception as error:  # noqa: BLE001 - a bug in one file must not hide what is in the others
         return Done(path, bug=crash.text(error, path))
+
+
+def _inspected(name: str, data: bytes, order: Order) -> Inspected:
+    """Inspect a file, the second half of many documents in a second process."""
+    policy, fixing = order.policy, order.fixing
+    if order.alone or data.count(b"\n---") < _MANY_DOCUMENTS:
+        return inspect(name, data, policy, fixing)
+    parts = list(pieces(data))
+    above, below = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    with closing(_Second(lambda: inspect_parts(name, below, policy, fixing))) as second:
+        inspected = inspect_parts(name, above, policy, fixing)
+        inspected.join(second.answer() or inspect_parts(name, below, policy, fixing))
+    return inspected.settled()
 
 
 def _bytes(path: str) -> bytes:
