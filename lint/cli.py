@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _lint_parser(
         commands.add_parser("lint", help="check manifests, and fix them with --fix", formatter_class=_Help)
     )
-    commands.add_parser("rules", help="list all rules")
+    commands.add_parser("rules", help="list all rules", formatter_class=_Help)
     explain = commands.add_parser(
         "explain", help="tell what a rule looks for, and why", formatter_class=_Help
     )

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from typing import NamedTuple, TextIO
 
@@ -50,12 +51,14 @@ def run(options: Options) -> int:
     changes_stdin = options.fixing is not None and not options.diff and STDIN in options.paths
     state = Run(options, sys.stderr if changes_stdin else sys.stdout)
     progress = _Progress()
-    found = sorted(files(options.paths), key=lambda one: one.path if isinstance(one, Unreadable) else one)
-    with closing(work(found, Order(options.policy, options.fixing, options.diff))) as results:
+    with closing(
+        work(_in_order(options.paths), Order(options.policy, options.fixing, options.diff))
+    ) as results:
         for done in results:
             progress.step(state.totals.files)
-            state.totals.files += done is None or done.unreadable is None
-            if done is not None:
+            if isinstance(done, int):
+                state.totals.files += done
+            else:
                 progress.clear()
                 _tell(done, state)
     progress.clear()
@@ -63,8 +66,17 @@ def run(options: Options) -> int:
     return _status(state)
 
 
+def _in_order(paths: Sequence[str]) -> list[str | Unreadable]:
+    """Find the files, in the order of the alphabet; those of one path are found in it."""
+    found = list(files(paths))
+    return (
+        found if len(paths) == 1 else sorted(found, key=lambda one: one if isinstance(one, str) else one.path)
+    )
+
+
 def _tell(done: Done, state: Run) -> None:
     """Add a file to the totals, and print what there is to say of it."""
+    state.totals.files += done.unreadable is None
     if done.unreadable is not None:
         state.usage = state.usage or done.path in state.options.paths
         _unreadable(done.unreadable, state)

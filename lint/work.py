@@ -1,9 +1,8 @@
 """Files read, inspected and written back, one after the other; half of what is much in a second process."""
 
 import os
-import signal
 import stat
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
@@ -20,6 +19,10 @@ _CHUNK = 1 << 16
 _MANY_FILES = 500
 _MANY_DOCUMENTS = 100
 """So many are worth a second process: to start it takes as long as to check some twenty Jobs."""
+
+
+_OFTEN = 100
+"""So many files later at the latest, somebody is told how far it is."""
 
 
 class Order(NamedTuple):
@@ -53,16 +56,16 @@ class Done(NamedTuple):
     """What is to be said of a mistake of ours."""
 
 
-def work(paths: Sequence[str | Unreadable], order: Order) -> Generator[Done | None, None, None]:
-    """Work on files in order; None stands for a file in which there is nothing to see."""
+def work(paths: Sequence[str | Unreadable], order: Order) -> Generator[Done | int, None, None]:
+    """Work on files in order; a number stands for so many files in which there is nothing to see."""
     order = order._replace(alone=_processors() == 1)
     if len(paths) < _MANY_FILES or order.alone:
-        yield from (_done(path, order) for path in paths)
+        yield from _all_done(paths, order)
         return
     middle, order = len(paths) // 2, order._replace(alone=True)
-    with closing(_Second(lambda: [_done(path, order) for path in paths[middle:]])) as second:
-        yield from (_done(path, order) for path in paths[:middle])
-        yield from second.answer() or (_done(path, order) for path in paths[middle:])
+    with closing(_Second(lambda: list(_all_done(paths[middle:], order)))) as second:
+        yield from _all_done(paths[:middle], order)
+        yield from second.answer() or _all_done(paths[middle:], order)
 
 
 def _processors() -> int:
@@ -102,10 +105,27 @@ class _Second:
 
     def close(self) -> None:
         """End the process: it is done, or nobody waits for it any more."""
+        import signal  # of no use to a run with one process
+
         os.close(self._pipe)
         with suppress(ProcessLookupError):
             os.kill(self._process, signal.SIGINT)
         os.waitpid(self._process, 0)
+
+
+def _all_done(paths: Sequence[str | Unreadable], order: Order) -> Iterator[Done | int]:
+    """Work on files one after the other."""
+    passed = 0
+    for path in paths:
+        done = _done(path, order)
+        if done is None:
+            passed += 1
+        if passed and (done is not None or passed == _OFTEN):
+            yield passed
+            passed = 0
+        if done is not None:
+            yield done
+    yield passed
 
 
 def _done(path: str | Unreadable, order: Order) -> Done | None:
