@@ -31,9 +31,8 @@ MAX_NODES = 400_000
 _OPEN = -1
 """The end of a collection that is being read."""
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_LATE_MARK = re.compile("(?<=[\n\r\x85\u2028\u2029])\ufeff")
+_LATE_MARK = "(?<=[\n\r\x85\u2028\u2029])\ufeff"
 
 
 class DocumentError(Exception):
@@ -137,7 +136,7 @@ def compose(text: str, duplicates: list[Node]) -> Node:
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise DocumentError(problem, min(mark.index, len(text)) if mark else 0) from error
     except yaml.reader.ReaderError as error:
-        match = _UNPRINTABLE.search(text)
+        match = yaml.reader.Reader.NON_PRINTABLE.search(text)
         raise DocumentError("a control character stands here", match.start() if match else 0) from error
     except (ValueError, OverflowError) as error:
         raise DocumentError("this is no character of Unicode", getattr(error, "start", 0)) from error
@@ -146,7 +145,7 @@ def compose(text: str, duplicates: list[Node]) -> Node:
 def _readable(text: str) -> str:
     """Return the text as Kubernetes reads it: without byte order mark, and every line with its end."""
     if "\ufeff" in text:
-        if mark := _LATE_MARK.search(text):
+        if mark := re.search(_LATE_MARK, text):
             raise DocumentError("a byte order mark stands here: Kubernetes takes it for text", mark.start())
         text = "\n" + text[1:] if text[0] == "\ufeff" else text  # as long as before: indexes stay right
     return text if text.endswith("\n") else text + "\n"

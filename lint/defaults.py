@@ -132,7 +132,7 @@ def _pull_policy(image: str, policy: str) -> Step:
         if value.get(policy) not in (None, ""):
             return
         reference = value.get(image)
-        match = _REFERENCE.match(reference) if isinstance(reference, str) else None
+        match = re.match(_REFERENCE, reference) if isinstance(reference, str) else None
         latest = match is not None and (match["tag"] == "latest" or not (match["tag"] or match["digest"]))
         lacking[policy] = "Always" if latest else "IfNotPresent"
 
@@ -140,7 +140,7 @@ def _pull_policy(image: str, policy: str) -> Step:
 
 
 _NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_REFERENCE = re.compile(  # regexp.go of github.com/distribution/reference; whatever else there is has no tag
+_REFERENCE = (  # regexp.go of github.com/distribution/reference; whatever else there is has no tag
     rf"(?:(?:{_NAME}(?:\.{_NAME})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:[./_]|__|-+)[a-z0-9]+)*"
     r"(?::(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}))?"

@@ -15,7 +15,7 @@ BLOCK_STYLES = ("|", ">")
 _COMMENT = re.compile(r"(?<![^\s\ufeff,\[\]{}:\"'-])#[^\r\n]*")
 _PROPERTY = re.compile(r"[&!]\S*")
 _BLANK = re.compile(r"(?:\s+|#[^\r\n]*)*")
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
 )
 
@@ -191,7 +191,7 @@ def parse(text: str, *, json: bool = False) -> Document:
     if len(text) > MAX_CHARACTERS:
         raise DocumentError(f"the document is larger than {MAX_CHARACTERS >> 20} MiB", 0)
     duplicates: list[Node] = []
-    root = compose(_ESCAPE.sub(_in_yaml, text) if json else text, duplicates)
+    root = compose(re.sub(_ESCAPE, _in_yaml, text) if json else text, duplicates)
     return Document(text, root, duplicates, json=json)
 
 

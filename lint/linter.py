@@ -13,7 +13,7 @@ from lint.path import Path
 from lint.policy import UNUSED, Policy, Violation
 from lint.view import View
 
-_DIRECTIVE = re.compile(r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?")
+_DIRECTIVE = r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?"
 _MAX_PASSES = 20
 """Fixes that make room for more fixes: more passes than this would mean that two rules undo each other."""
 
@@ -91,7 +91,7 @@ def _heeded(document: Document, policy: Policy, found: list[Located]) -> Iterato
     ignores = {
         (line, name): index
         for line, (index, comment) in document.comments.items()
-        for directive in _DIRECTIVE.finditer(comment)
+        for directive in re.finditer(_DIRECTIVE, comment)
         for name in (directive[1] or "").replace(",", " ").split() or [""]
     }
     used = set()

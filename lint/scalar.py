@@ -33,8 +33,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     f"{TAG}bool": (bool,),
     f"{TAG}null": (type(None),),
 }
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
-_UNDECODED = re.compile("[\udc80-\udcff]")
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z"
+_UNDECODED = "[\udc80-\udcff]"
 
 
 class ScalarError(ValueError):
@@ -61,9 +61,9 @@ def construct(value: str, *, plain: bool, tag: str | None) -> Any:
 
 def _decoded(base64: str) -> str:
     """Return the text of a !!binary scalar, with a replacement character for each byte that is not UTF-8."""
-    if not _BASE64.match(base64):
+    if not re.match(_BASE64, base64):
         raise ScalarError("!!binary value contains invalid base64 data")
-    return _UNDECODED.sub("\ufffd", a2b_base64(base64).decode("utf-8", "surrogateescape"))
+    return re.sub(_UNDECODED, "\ufffd", a2b_base64(base64).decode("utf-8", "surrogateescape"))
 
 
 @lru_cache(4096)  # the same few hundred keys and values make up most of a repository

@@ -12,7 +12,7 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR = re.compile(rb"^---[^\n]*\n?", re.MULTILINE)
 _BLANK = re.compile(r"\s*")
-_TEMPLATE = re.compile(r"\{[{%]")
+_TEMPLATE = r"\{[{%]"
 
 
 class Piece(NamedTuple):
@@ -129,4 +129,4 @@ def _end_of_blank(text: str, position: int) -> int:
 
 def looks_like_a_template(text: str) -> bool:
     """Tell whether a text that is no YAML is a template: it has the braces of Go templates or Jinja."""
-    return _TEMPLATE.search(text) is not None
+    return re.search(_TEMPLATE, text) is not None

@@ -19,9 +19,9 @@ from lint.view import View
 _MAX_RULES = _MAX_PATTERNS = 20
 _MAX_VALUES = 255
 
-_NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\Z")
+_NAME = r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\Z"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
+_SUBDOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\Z"
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
@@ -165,11 +165,11 @@ def _condition(job: Job, pattern: View) -> Iterator[Finding]:
 def _fault(name: str, unit: str) -> str:
     """Say what keeps a text from being a qualified name, such as `example.com/Ready`."""
     prefix, slash, last = name.rpartition("/")
-    if slash and (len(prefix) > 253 or not _SUBDOMAIN.match(prefix)):
+    if slash and (len(prefix) > 253 or not re.match(_SUBDOMAIN, prefix)):
         return "prefix part must be a lowercase RFC 1123 subdomain, e.g. 'example.com'"
     if len(last) > 63:
         return f"name part must be no more than 63 {unit}"
-    if not _NAME.match(last):
+    if not re.match(_NAME, last):
         return "name part must be alphanumeric characters, with '-', '_' or '.' between them, e.g. 'MyName'"
     return ""
 

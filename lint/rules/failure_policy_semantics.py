@@ -24,11 +24,11 @@ from lint.view import View
 
 _KILLED = 137
 _DISRUPTED = ("DisruptionTarget", "True")
-_SENTENCE = re.compile(r"[.;!?](?:\s|$)")
-_OOM = re.compile(r"(?i)\boom(?:s|ed|[- ]?kill\w*)?\b")
-_MEMORY = re.compile(r"(?i)\b(?:of|on|for|enough)[- ](?:\w+[- ])?memory\b|\bmemory[- ](?:limit|kill|error)")
-_EVICTION = re.compile(r"(?i)evict|pressure|preempt|disrupt|drain|kubelet|\bnodes?\b")
-_DENIAL = re.compile(r"(?i)(?:\b(?:no|not|never|without|except)\b|n't\b)(?!\s+(?:be\s+)?(?:count|fail))")
+_SENTENCE = r"[.;!?](?:\s|$)"
+_OOM = r"(?i)\boom(?:s|ed|[- ]?kill\w*)?\b"
+_MEMORY = r"(?i)\b(?:of|on|for|enough)[- ](?:\w+[- ])?memory\b|\bmemory[- ](?:limit|kill|error)"
+_EVICTION = r"(?i)evict|pressure|preempt|disrupt|drain|kubelet|\bnodes?\b"
+_DENIAL = r"(?i)(?:\b(?:no|not|never|without|except)\b|n't\b)(?!\s+(?:be\s+)?(?:count|fail))"
 
 
 class _Rule(NamedTuple):
@@ -119,9 +119,9 @@ def _places(rule: View) -> list[Path]:
 def _means_oom(comment: str) -> bool:
     """Tell whether a comment claims that OOM kills are meant here."""
     return bool(comment) and any(
-        _OOM.search(sentence) or (_MEMORY.search(sentence) and not _EVICTION.search(comment))
-        for sentence in _SENTENCE.split(comment.replace("\n", " "))
-        if not _DENIAL.search(sentence)
+        re.search(_OOM, sentence) or (re.search(_MEMORY, sentence) and not re.search(_EVICTION, comment))
+        for sentence in re.split(_SENTENCE, comment.replace("\n", " "))
+        if not re.search(_DENIAL, sentence)
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
 
-_DRAINS = re.compile(r"--(?:until|(?:stop|exit|quit)-(?:when|on|if))-empty\b")
+_DRAINS = r"--(?:until|(?:stop|exit|quit)-(?:when|on|if))-empty\b"
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
 def _drains(job: Job) -> bool:
     """Tell whether a container is told to go on until its queue is empty."""
     return any(
-        _DRAINS.search(text)
+        re.search(_DRAINS, text)
         for container in job.containers
         for key in ("command", "args")
         for item in container.at(key).items()
