@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from http.client import RemoteDisconnected
 from importlib import import_module
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ pytest_plugins = ["apiserver"]
 UNNAMED = ""
 """Stands for the field where the server names none."""
 
+GUIDE = Path(__file__).parent / "cases" / "guide"
+
 EVERY: list[Rule[Any]] = [
     import_module(f"lint.rules.{module.name}").RULE for module in pkgutil.iter_modules(lint.rules.__path__)
 ]
@@ -43,6 +46,16 @@ def test_the_server_agrees_with_a_rule(every_apiserver: "ApiServer", rule: Rule[
     ]
 
     assert not told, "\n".join(["the server disagrees", *told])
+
+
+def test_only_the_work_queue_of_the_guide_is_rejected(every_apiserver: "ApiServer") -> None:
+    rejected = {}
+    for path in sorted(GUIDE.glob("*.yaml")):
+        answer = every_apiserver.dry_run(parse(path.read_text()).value)
+        if answer.status != 201:
+            rejected[path.stem] = [cause["field"] for cause in answer.body["details"]["causes"]]
+
+    assert rejected == {"04-work-queue": ["spec.completions"]}
 
 
 def texts(rule: Rule[Any]) -> Iterator[tuple[str, str, Good | Bad]]:
