@@ -101,6 +101,11 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
         help="with --fix: make fixes as well that may change what a Job does",
     )
     add("--diff", action="store_true", help="show what --fix would change, and write nothing")
+    add(
+        "--as-admission",
+        action="store_true",
+        help="say what the webhook would deny, warn of and patch; only what does not pass fails",
+    )
     add("--format", choices=("text", "concise", "json"), default="text", help="default: text")
     add("--select", action="append", metavar="RULES", help="run these rules only, separated by commas")
     add("--ignore", action="append", metavar="RULES", help="leave these rules out")
@@ -123,18 +128,22 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    from lint.file import Fixing
+    from lint.file import Fixing, Foretelling, Task
     from lint.rule import Severity
     from lint.run import Options, run
 
-    fixing = Fixing(unsafe=options.unsafe_fixes) if options.fix or options.diff else None
-    if options.unsafe_fixes and fixing is None:
+    task: Task = Fixing(unsafe=options.unsafe_fixes) if options.fix or options.diff else None
+    if options.as_admission:
+        if task is not None:
+            raise UserError("--as-admission changes no file: leave out --fix and --diff")
+        task = Foretelling()
+    if options.unsafe_fixes and not isinstance(task, Fixing):
         raise UserError("--unsafe-fixes says which fixes --fix or --diff makes: give one of them as well")
     return run(
         Options(
             paths=tuple(options.paths),
             policy=_policy(options),
-            fixing=fixing,
+            task=task,
             diff=options.diff,
             format=options.format,
             show=Severity[options.show.upper()],

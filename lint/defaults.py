@@ -5,18 +5,13 @@ pkg/apis/core/v1; they name fields as JSON does.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from functools import cache
-from operator import is_
-from typing import Any, TypeAlias
+from typing import Any
 
-from lint.view import View
-
-Fill: TypeAlias = Callable[[Any], Any]
-"""Returns a value with all that it lacks; the value itself if it lacks nothing or has a wrong type."""
-
-Step: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], None]
-"""Puts some of what the first map lacks into the second."""
+from lint.defaulting import Always, AsIs, Computed, Each, Fill, Inside, Map, Only, Struct, empty, unset
+from lint.edit import same
+from lint.view import MISSING, View
 
 
 def defaulted(tree: dict[str, Any], minor: int) -> dict[str, Any]:
@@ -28,115 +23,38 @@ def defaulted(tree: dict[str, Any], minor: int) -> dict[str, Any]:
     the spelling of quantities, which a reader takes for the same, and fields that it drops because their
     feature is off. Selector and labels that carry the uid are generated after the webhooks.
     """
-    job, cronjob = _objects(minor)
-    view = View(tree)
-    if view.at("kind").value == "CronJob" or isinstance(view.at("spec", "jobTemplate").value, dict):
-        filled: dict[str, Any] = cronjob(tree)
-    else:
-        filled = job(tree)
+    filled: dict[str, Any] = _table(tree, minor).fill(tree)
     return filled
 
 
-def _map(*steps: Step) -> Fill:
-    """Fill a map."""
+def undefaulted(tree: dict[str, Any], minor: int, written: Any = None) -> dict[str, Any]:
+    """Return the least from which `defaulted` makes a tree that it has made.
 
-    def fill(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        lacking: dict[str, Any] = {}
-        for step in steps:
-            step(value, lacking)
-        return {**value, **lacking} if lacking else value
-
-    return fill
+    What `written` has in the same place stays, too; its items are those of the same index. The result shares
+    every untouched part with `tree`: treat both as read-only.
+    """
+    bare: dict[str, Any] = _table(tree, minor).bare(tree, written)
+    return bare
 
 
-def _each(item: Fill) -> Fill:
-    """Fill the items of a list."""
-
-    def fill(value: Any) -> Any:
-        if not isinstance(value, list):
-            return value
-        filled = [item(old) for old in value]
-        return value if all(map(is_, filled, value)) else filled
-
-    return fill
+def _table(tree: dict[str, Any], minor: int) -> Fill:
+    """Choose what fills an object."""
+    job, cronjob = _objects(minor)
+    view = View(tree)
+    is_cronjob = view.at("kind").value == "CronJob" or isinstance(view.at("spec", "jobTemplate").value, dict)
+    return cronjob if is_cronjob else job
 
 
-def _only(key: str, fill: Fill) -> Fill:
-    """Fill one field of a map, if it is there: what `_map(_inside(...))` does, at a third of the price."""
-
-    def fill_only(value: Any) -> Any:
-        found = value.get(key) if isinstance(value, dict) else None
-        if found is None or (filled := fill(found)) is found:
-            return value
-        return {**value, key: filled}
-
-    return fill_only
-
-
-def _unset(**defaults: Any) -> Step:
-    """Set what is missing or null: pointers, in Go."""
-    return _fields((key, default, None) for key, default in defaults.items())
-
-
-def _empty(**defaults: str | int) -> Step:
-    """Set what is missing, null, "" or 0, which are the same in Go without a pointer."""
-    return _fields((key, default, type(default)()) for key, default in defaults.items())
-
-
-def _fields(defaults: Iterable[tuple[str, Any, Any]]) -> Step:
-    """Set fields, each given with its default and with the value, besides null, that counts as unset."""
-    fields = tuple(defaults)
-
-    def step(value: dict[str, Any], lacking: dict[str, Any]) -> None:
-        for key, default, zero in fields:
-            found = value.get(key)
-            if found is None or (found == zero and type(found) is type(zero)):
-                lacking[key] = default
-
-    return step
-
-
-def _inside(**parts: Fill) -> Step:
-    """Fill what is there."""
-    fields = tuple(parts.items())
-
-    def step(value: dict[str, Any], lacking: dict[str, Any]) -> None:
-        for key, fill in fields:
-            found = value.get(key)
-            if found is not None and (filled := fill(found)) is not found:
-                lacking[key] = filled
-
-    return step
-
-
-def _always(**parts: Fill) -> Step:
-    """Fill what is there, and make and fill the map that is missing or null: structs, in Go."""
-    fields = tuple(parts.items())
-
-    def step(value: dict[str, Any], lacking: dict[str, Any]) -> None:
-        for key, fill in fields:
-            found = value.get(key)
-            filled = fill({} if found is None else found)
-            if filled is not found:
-                lacking[key] = filled
-
-    return step
-
-
-def _pull_policy(image: str, policy: str) -> Step:
+def _pull_policy(image: str, policy: str) -> Computed:
     """Pull always what is named `latest`, or has no tag and no digest."""
 
-    def step(value: dict[str, Any], lacking: dict[str, Any]) -> None:
-        if value.get(policy) not in (None, ""):
-            return
+    def defaults(value: Map, _: Map) -> Iterator[tuple[str, Any]]:
         reference = value.get(image)
         match = re.match(_REFERENCE, reference) if isinstance(reference, str) else None
         latest = match is not None and (match["tag"] == "latest" or not (match["tag"] or match["digest"]))
-        lacking[policy] = "Always" if latest else "IfNotPresent"
+        yield policy, "Always" if latest else "IfNotPresent"
 
-    return step
+    return Computed(defaults, zero="")
 
 
 _NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -148,113 +66,135 @@ _REFERENCE = (  # regexp.go of github.com/distribution/reference; whatever else 
 )
 
 
-def _job_spec(spec: dict[str, Any], lacking: dict[str, Any]) -> None:
-    """Set what depends on other fields of a Job."""
-    if spec.get("parallelism") is None:
-        lacking["parallelism"] = 1
-        if spec.get("completions") is None:
-            lacking["completions"] = 1
-    if spec.get("backoffLimit") is None:
-        lacking["backoffLimit"] = 6 if spec.get("backoffLimitPerIndex") is None else 2147483647
-    if spec.get("podReplacementPolicy") is None:
-        failed_only = spec.get("podFailurePolicy") is not None
-        lacking["podReplacementPolicy"] = "Failed" if failed_only else "TerminatingOrFailed"
+def _job_spec(spec: Map, changed: Map) -> Iterator[tuple[str, Any]]:
+    """Tell what depends on other fields of a Job."""
+    if spec.get("parallelism") is None or spec.get("completions") is not None:
+        yield "parallelism", 1
+        if "parallelism" in changed:
+            yield "completions", 1
+    yield "backoffLimit", 6 if spec.get("backoffLimitPerIndex") is None else 2147483647
+    yield "podReplacementPolicy", "TerminatingOrFailed" if spec.get("podFailurePolicy") is None else "Failed"
 
 
-def _labels(job: dict[str, Any], lacking: dict[str, Any]) -> None:
-    """Give a Job without labels those of its template."""
-    labels = View(job).at("spec", "template", "metadata", "labels").value
-    metadata = lacking.get("metadata", job.get("metadata"))
-    if not labels or not isinstance(labels, dict) or not isinstance(metadata, dict):
-        return
-    if metadata.get("labels") in (None, {}):
-        lacking["metadata"] = {**metadata, "labels": labels}
-
-
-def _service_account(pod: dict[str, Any], lacking: dict[str, Any]) -> None:
-    """Give the service account its other, older name too; the newer name wins."""
-    name, old = pod.get("serviceAccountName"), pod.get("serviceAccount")
-    if (name or old) and name != old and isinstance(name, str | None) and isinstance(old, str | None):
-        lacking["serviceAccountName"] = lacking["serviceAccount"] = name or old
-
-
-def _source(volume: dict[str, Any], lacking: dict[str, Any]) -> None:
+def _source(volume: Map, _: Map) -> Iterator[tuple[str, Any]]:
     """Make an empty directory of a volume without a source."""
-    if all(source is None for key, source in volume.items() if key != "name"):
-        lacking["emptyDir"] = {}
+    if all(source is None for key, source in volume.items() if key not in ("name", "emptyDir")):
+        yield "emptyDir", {}
 
 
-def _as_is(value: Any) -> Any:
-    return value
+class _Labels:
+    """Gives a Job without labels those of its template."""
+
+    def fill(self, value: Map, changed: Map) -> None:
+        labels, metadata = self._of_template(value), changed.get("metadata", value.get("metadata"))
+        if labels and isinstance(metadata, dict) and metadata.get("labels") in (None, {}):
+            changed["metadata"] = {**metadata, "labels": labels}
+
+    def bare(self, value: Map, changed: Map, written: Map) -> None:
+        labels, metadata = self._of_template(value), value.get("metadata")
+        if not labels or not isinstance(metadata, dict) or not same(metadata.get("labels"), labels):
+            return
+        if View(written).at("metadata", "labels").unset:
+            rest = {key: one for key, one in metadata.items() if key != "labels"}
+            changed["metadata"] = rest or MISSING
+
+    def _of_template(self, job: Map) -> Map:
+        return View(job).at("spec", "template", "metadata", "labels").entries
 
 
-_HTTP_GET = _map(_empty(path="/", scheme="HTTP"))
-_HANDLER = _only("httpGet", _HTTP_GET)
-_PROBE = _map(
-    _empty(timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3),
-    _inside(httpGet=_HTTP_GET, grpc=_map(_unset(service=""))),
+class _Account:
+    """Gives the service account its other, older name too; the newer name wins."""
+
+    def fill(self, value: Map, changed: Map) -> None:
+        name, old = value.get("serviceAccountName"), value.get("serviceAccount")
+        if (name or old) and name != old and isinstance(name, str | None) and isinstance(old, str | None):
+            changed["serviceAccountName"] = changed["serviceAccount"] = name or old
+
+    def bare(self, value: Map, changed: Map, written: Map) -> None:
+        name = value.get("serviceAccountName")
+        if not name or name != value.get("serviceAccount"):
+            return
+        for key in ("serviceAccount", "serviceAccountName"):
+            if written.get(key) is None:
+                changed[key] = MISSING
+                return
+
+
+_HTTP_GET = Struct(empty(path="/", scheme="HTTP"))
+_HANDLER = Only("httpGet", _HTTP_GET)
+_PROBE = Struct(
+    empty(timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3),
+    Inside(httpGet=_HTTP_GET, grpc=Struct(unset(service=""))),
 )
-_FIELD = _inside(fieldRef=_map(_empty(apiVersion="v1")), resourceFieldRef=_map(_unset(divisor="0")))
-_VALUE_FROM = _map(_FIELD, _inside(fileKeyRef=_map(_unset(optional=False))))
-_CONTAINERS = _each(
-    _map(
-        _empty(terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File"),
+_FIELD = Inside(fieldRef=Struct(empty(apiVersion="v1")), resourceFieldRef=Struct(unset(divisor="0")))
+_VALUE_FROM = Struct(_FIELD, Inside(fileKeyRef=Struct(unset(optional=False))))
+_CONTAINERS = Each(
+    Struct(
+        empty(terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File"),
         _pull_policy("image", "imagePullPolicy"),
-        _always(resources=_as_is),
-        _inside(
-            env=_each(_only("valueFrom", _VALUE_FROM)),
-            ports=_each(_map(_empty(protocol="TCP"))),
+        Always(resources=AsIs()),
+        Inside(
+            env=Each(Only("valueFrom", _VALUE_FROM)),
+            ports=Each(Struct(empty(protocol="TCP"))),
             livenessProbe=_PROBE,
             readinessProbe=_PROBE,
             startupProbe=_PROBE,
-            lifecycle=_map(_inside(postStart=_HANDLER, preStop=_HANDLER)),
+            lifecycle=Struct(Inside(postStart=_HANDLER, preStop=_HANDLER)),
         ),
     )
 )
-_MODE = _unset(defaultMode=420)
-_DOWNWARD = _inside(items=_each(_map(_FIELD)))
-_PROJECTED = _inside(downwardAPI=_map(_DOWNWARD), serviceAccountToken=_map(_unset(expirationSeconds=3600)))
-_CLAIM = _always(metadata=_as_is, spec=_map(_unset(volumeMode="Filesystem"), _always(resources=_as_is)))
-_SOURCES = _inside(
-    configMap=_map(_MODE),
-    secret=_map(_MODE),
-    projected=_map(_MODE, _inside(sources=_each(_map(_PROJECTED)))),
-    downwardAPI=_map(_MODE, _DOWNWARD),
-    hostPath=_map(_unset(type="")),
-    ephemeral=_only("volumeClaimTemplate", _map(_CLAIM)),
-    iscsi=_map(_empty(iscsiInterface="default")),
-    rbd=_map(_empty(pool="rbd", user="admin", keyring="/etc/ceph/keyring")),
-    scaleIO=_map(_empty(storageMode="ThinProvisioned", fsType="xfs")),
-    azureDisk=_map(_unset(cachingMode="ReadWrite", fsType="ext4", readOnly=False, kind="Shared")),
+_MODE = unset(defaultMode=420)
+_DOWNWARD = Inside(items=Each(Struct(_FIELD)))
+_PROJECTED = Inside(downwardAPI=Struct(_DOWNWARD), serviceAccountToken=Struct(unset(expirationSeconds=3600)))
+_CLAIM = Always(metadata=AsIs(), spec=Struct(unset(volumeMode="Filesystem"), Always(resources=AsIs())))
+_SOURCES = Inside(
+    configMap=Struct(_MODE),
+    secret=Struct(_MODE),
+    projected=Struct(_MODE, Inside(sources=Each(Struct(_PROJECTED)))),
+    downwardAPI=Struct(_MODE, _DOWNWARD),
+    hostPath=Struct(unset(type="")),
+    ephemeral=Only("volumeClaimTemplate", Struct(_CLAIM)),
+    iscsi=Struct(empty(iscsiInterface="default")),
+    rbd=Struct(empty(pool="rbd", user="admin", keyring="/etc/ceph/keyring")),
+    scaleIO=Struct(empty(storageMode="ThinProvisioned", fsType="xfs")),
+    azureDisk=Struct(unset(cachingMode="ReadWrite", fsType="ext4", readOnly=False, kind="Shared")),
 )
-_IMAGE = _inside(image=_map(_pull_policy("reference", "pullPolicy")))
-_FAILURE_RULE = _only("onPodConditions", _each(_map(_empty(status="True"))))
-_FAILURE_POLICY = _inside(podFailurePolicy=_only("rules", _each(_FAILURE_RULE)))
+_IMAGE = Inside(image=Struct(_pull_policy("reference", "pullPolicy")))
+_FAILURE_RULE = Only("onPodConditions", Each(Struct(empty(status="True"))))
+_FAILURE_POLICY = Inside(podFailurePolicy=Only("rules", Each(_FAILURE_RULE)))
+
+
+DEPENDED_ON = frozenset(
+    "backoffLimitPerIndex completions image labels parallelism podFailurePolicy reference serviceAccount"
+    " serviceAccountName volumes".split()
+)
+"""Fields by which defaults of other fields are chosen."""
 
 
 @cache
 def _objects(minor: int) -> tuple[Fill, Fill]:
     """Return what fills a Job and what fills a CronJob."""
-    volume = (_SOURCES, _source, _IMAGE) if minor >= 35 else (_SOURCES, _source)  # image volumes are on
-    pod = _map(
-        _unset(terminationGracePeriodSeconds=30),
-        _empty(dnsPolicy="ClusterFirst", restartPolicy="Always", schedulerName="default-scheduler"),
-        _always(securityContext=_as_is),
-        _service_account,
-        _inside(volumes=_each(_map(*volume)), initContainers=_CONTAINERS, containers=_CONTAINERS),
+    sources = (_SOURCES, Computed(_source))
+    volume = (*sources, _IMAGE) if minor >= 35 else sources  # image volumes are on
+    pod = Struct(
+        unset(terminationGracePeriodSeconds=30),
+        empty(dnsPolicy="ClusterFirst", restartPolicy="Always", schedulerName="default-scheduler"),
+        Always(securityContext=AsIs()),
+        _Account(),
+        Inside(volumes=Each(Struct(*volume)), initContainers=_CONTAINERS, containers=_CONTAINERS),
     )
-    template = _always(template=_map(_always(metadata=_as_is, spec=pod)))
-    job_spec = _map(
-        _unset(completionMode="NonIndexed", suspend=False, manualSelector=False),
-        _job_spec,
+    template = Always(template=Struct(Always(metadata=AsIs(), spec=pod)))
+    job_spec = Struct(
+        unset(completionMode="NonIndexed", suspend=False, manualSelector=False),
+        Computed(_job_spec),
         _FAILURE_POLICY,
         template,
     )
-    template_spec = _map(_FAILURE_POLICY, template) if minor >= 34 else _map(template)
-    cronjob_spec = _map(
-        _empty(concurrencyPolicy="Allow"),
-        _unset(suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1),
-        _always(jobTemplate=_map(_always(metadata=_as_is, spec=template_spec))),
+    template_spec = Struct(_FAILURE_POLICY, template) if minor >= 34 else Struct(template)
+    cronjob_spec = Struct(
+        empty(concurrencyPolicy="Allow"),
+        unset(suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1),
+        Always(jobTemplate=Struct(Always(metadata=AsIs(), spec=template_spec))),
     )
-    job = _map(_always(metadata=_as_is, spec=job_spec), _labels)
-    return job, _map(_always(metadata=_as_is, spec=cronjob_spec))
+    job = Struct(Always(metadata=AsIs(), spec=job_spec), _Labels())
+    return job, Struct(Always(metadata=AsIs(), spec=cronjob_spec))

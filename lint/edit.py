@@ -1,8 +1,9 @@
-"""Edits of a JSON tree, and what they look like as a JSON patch (RFC 6902)."""
+"""Edits of a JSON tree."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
-from lint.path import Path, dotted, pointer
+from lint.path import Path, dotted
 
 
 class Set(NamedTuple):
@@ -21,59 +22,56 @@ class Remove(NamedTuple):
 Edit: TypeAlias = Set | Remove
 
 
+def touched(edit: Edit) -> Path:
+    """Return the place that an edit changes: for an item, its whole list, whose indexes may move."""
+    return edit.path[:-1] if isinstance(edit.path[-1], int) else edit.path
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Tell whether one place lies in the other."""
+    depth = min(len(one), len(other))
+    return one[:depth] == other[:depth]
+
+
 class EditError(Exception):
     """The tree has no place for the edit: a parent on its path is neither a map nor a list."""
 
 
-def apply(tree: Any, edits: tuple[Edit, ...]) -> tuple[Any, list[dict[str, Any]]]:
-    """Return the edited tree and the JSON patch that makes it; `tree` itself stays as it is.
+def apply(tree: Any, edits: Iterable[Edit]) -> Any:
+    """Return the edited tree; `tree` itself stays as it is.
 
     The result shares every untouched part with `tree`: treat both as read-only.
 
     Raises:
         EditError: an edit does not fit the tree.
     """
-    work = _Work([], {})
+    copies: dict[int, Any] = {}
     for edit in edits:
-        tree = _set(tree, edit, 0, work) if isinstance(edit, Set) else _remove(tree, edit.path, 0, work)
-    return tree, work.patch
+        tree = _set(tree, edit, 0, copies) if isinstance(edit, Set) else _remove(tree, edit.path, 0, copies)
+    return tree
 
 
-class _Work(NamedTuple):
-    """What comes of the edits so far."""
-
-    patch: list[dict[str, Any]]
-
-    copies: dict[int, Any]
-    """Maps and lists that nobody else has, by their identity: they can be changed in place."""
-
-    def copy(self, tree: Any) -> Any:
-        """Return a map or list that can be changed in place."""
-        if id(tree) in self.copies:
-            return tree
-        copy = tree.copy()
-        self.copies[id(copy)] = copy
-        return copy
+def _copy(tree: Any, copies: dict[int, Any]) -> Any:
+    """Return a map or list that can be changed in place: `copies` has those that nobody else has."""
+    if id(tree) in copies:
+        return tree
+    copy = tree.copy()
+    copies[id(copy)] = copy
+    return copy
 
 
-def _set(tree: Any, edit: Set, depth: int, work: _Work) -> Any:
-    """Rebuild the containers along the path from `depth` on; where the tree ends, one operation is added."""
+def _set(tree: Any, edit: Set, depth: int, copies: dict[int, Any]) -> Any:
+    """Rebuild the containers along the path from `depth` on."""
     path, value = edit.path, edit.value
     if depth == len(path):
-        if not same(tree, value):
-            work.patch.append({"op": "replace", "path": pointer(path), "value": value})
         return value
     step = path[depth]
     if tree is None and (isinstance(step, str) or step == 0):
-        value = nested(path[depth:], value)
-        work.patch.append({"op": "replace", "path": pointer(path[:depth]), "value": value})
-        return value
+        return nested(path[depth:], value)
     _check(tree, path, depth)
     exists = step in tree if isinstance(step, str) else step < len(tree)
-    new = _set(tree[step], edit, depth + 1, work) if exists else nested(path[depth + 1 :], value)
-    copy = work.copy(tree)
-    if not exists:
-        work.patch.append({"op": "add", "path": pointer(path[: depth + 1]), "value": new})
+    new = _set(tree[step], edit, depth + 1, copies) if exists else nested(path[depth + 1 :], value)
+    copy = _copy(tree, copies)
     if step == len(copy):
         copy.append(new)
     else:
@@ -81,7 +79,7 @@ def _set(tree: Any, edit: Set, depth: int, work: _Work) -> Any:
     return copy
 
 
-def _remove(tree: Any, path: Path, depth: int, work: _Work) -> Any:
+def _remove(tree: Any, path: Path, depth: int, copies: dict[int, Any]) -> Any:
     """Rebuild the containers along `path[depth:]` without its last step."""
     if not path:
         raise EditError("the whole object cannot be removed")
@@ -91,11 +89,10 @@ def _remove(tree: Any, path: Path, depth: int, work: _Work) -> Any:
     _check(tree, path, depth)
     if isinstance(step, int) and step >= len(tree):
         return tree
-    below = _remove(tree[step], path, depth + 1, work) if depth + 1 < len(path) else None
-    copy = work.copy(tree)
+    below = _remove(tree[step], path, depth + 1, copies) if depth + 1 < len(path) else None
+    copy = _copy(tree, copies)
     if depth + 1 == len(path):
         del copy[step]
-        work.patch.append({"op": "remove", "path": pointer(path)})
     else:
         copy[step] = below
     return copy

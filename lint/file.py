@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
-from lint.linter import Located, check, fix
+from lint.linter import Located, check, fix, foretell
 from lint.policy import Policy, Violation
 from lint.source import Broken, Piece, looks_like_a_template, pieces
+
+if TYPE_CHECKING:
+    from lint.admission import Foretold
 
 
 class Found(NamedTuple):
@@ -28,6 +31,17 @@ class Found(NamedTuple):
     name: str
     note: str
     """Why its fix was not made, if it was tried."""
+
+
+class Admission(NamedTuple):
+    """What an API server will do with an object of a file."""
+
+    file: str
+    line: int
+    kind: str
+    namespace: str
+    name: str
+    foretold: "Foretold"
 
 
 class Places:
@@ -59,6 +73,10 @@ class Places:
             one.note,
         )
 
+    def line(self, index: int) -> int:
+        """Return the line of an index in the file."""
+        return self._line(index)[0]
+
     def _line(self, index: int) -> tuple[int, int]:
         """Return the line of an index in the file, and the index of its first character."""
         start = self._text.rfind("\n", 0, index) + 1
@@ -78,6 +96,7 @@ class Inspected:
         """It is a template, whose text says nothing certain about what comes out of it."""
         self.findings: list[Found] = []
         """In the order of the text; those left after the fixes."""
+        self.admissions: list[Admission] = []
         self.broken: list[Broken] = []
         self.documents = 0
         self.kinds = Counter[str]()
@@ -94,6 +113,7 @@ class Inspected:
         self.findings += [
             one._replace(line=one.line + grown, end_line=one.end_line + grown) for one in below.findings
         ]
+        self.admissions += below.admissions
         self.broken += below.broken
         self.documents += below.documents
         self.kinds += below.kinds
@@ -114,19 +134,25 @@ class Inspected:
 
 
 class Fixing(NamedTuple):
-    """What kind of fixes to make."""
+    """Make fixes."""
 
     unsafe: bool
 
 
-def inspect(name: str, data: bytes, policy: Policy, fixing: Fixing | None) -> Inspected:
+class Foretelling(NamedTuple):
+    """Say what an API server with the webhook will do."""
+
+
+Task: TypeAlias = Fixing | Foretelling | None
+"""What to do with a Job; nothing more than to check it is None."""
+
+
+def inspect(name: str, data: bytes, policy: Policy, task: Task) -> Inspected:
     """Check every document of a file that can hold a Job, and make fixes if they are asked for."""
-    return inspect_parts(name, pieces(data), policy, fixing).settled()
+    return inspect_parts(name, pieces(data), policy, task).settled()
 
 
-def inspect_parts(
-    name: str, parts: Iterable[Piece | Broken], policy: Policy, fixing: Fixing | None
-) -> Inspected:
+def inspect_parts(name: str, parts: Iterable[Piece | Broken], policy: Policy, task: Task) -> Inspected:
     """Check some of the documents of a file.
 
     Each document is let go before the next is read: its nodes take many times the room of its text.
@@ -141,7 +167,10 @@ def inspect_parts(
         if document is None:
             continue
         inspected.documents += 1
-        document, found = _checked(document, policy, fixing, inspected)
+        if isinstance(task, Foretelling):
+            _foretell(document, policy, piece.line, inspected)
+            continue
+        document, found = _checked(document, policy, task, inspected)
         if found:
             places = Places(name, document.text, piece.line + lines)
             inspected.findings += map(places.found, found)
@@ -149,6 +178,17 @@ def inspect_parts(
             inspected.changes.append((piece, document.text))
             lines += document.text.count("\n") - piece.text.count("\n")
     return inspected
+
+
+def _foretell(document: Document, policy: Policy, above: int, inspected: Inspected) -> None:
+    """Say what becomes of each Job of a document."""
+    places = Places(inspected.file, document.text, above)
+    for base, job, foretold in foretell(document, policy):
+        metadata = job.metadata
+        name = metadata.at("name").as_str() or metadata.at("generateName").as_str() or ""
+        line, namespace = places.line(document.locate(base)[0]), metadata.at("namespace").as_str() or ""
+        inspected.kinds[job.kind] += 1
+        inspected.admissions.append(Admission(inspected.file, line, job.kind, namespace, name, foretold))
 
 
 def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
@@ -165,12 +205,12 @@ def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
 
 
 def _checked(
-    document: Document, policy: Policy, fixing: Fixing | None, inspected: Inspected
+    document: Document, policy: Policy, task: Task, inspected: Inspected
 ) -> tuple[Document, list[Located]]:
     """Check a document, after its fixes if they are asked for."""
-    if fixing is None:
+    if not isinstance(task, Fixing):
         return document, check(document, policy, inspected.kinds)
-    fixed = fix(document, policy, unsafe=fixing.unsafe)
+    fixed = fix(document, policy, unsafe=task.unsafe)
     inspected.fixed += len(fixed.made)
     return fixed.document, [
         one._replace(note=fixed.refused.get((one.violation.rule, one.path), ""))

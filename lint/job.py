@@ -26,6 +26,7 @@ class Job:
         minor: int = DEFAULT_MINOR,
         comment: Callable[[Path], str] = lambda _: "",
         repeated: tuple[Path, ...] = (),
+        seen: Any = None,
     ) -> None:
         self.object = View(tree)
         self.minor = minor
@@ -34,6 +35,8 @@ class Job:
         """The comments on the line of a path and directly above it; empty where nobody sees any."""
         self.repeated = repeated
         """The keys that were written more than once in their map; known of a text only."""
+        self._seen = seen
+        """The object with the server's own defaults, where it has set them already."""
         self.is_effective = False
         """The server's defaults are in it; it is its own `effective`, without a reference to itself: trees
         are freed without a garbage collector."""
@@ -85,9 +88,8 @@ class Job:
         if self.is_effective or self.guards.partial or not isinstance(self.object.value, dict):
             return self
         if self._effective is None:
-            self._effective = Job(
-                defaulted(self.object.value, self.minor), self.minor, self.comment, self.repeated
-            )
+            tree = defaulted(self.object.value, self.minor) if self._seen is None else self._seen
+            self._effective = Job(tree, self.minor, self.comment, self.repeated)
             self._effective.is_effective = True
         return self._effective
 

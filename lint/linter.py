@@ -4,14 +4,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lint.document import Document
-from lint.edit import Edit
+from lint.edit import Edit, overlap, touched
 from lint.job import Job
 from lint.path import Path
 from lint.policy import UNUSED, Policy, Violation
 from lint.view import View
+
+if TYPE_CHECKING:
+    from lint.admission import Foretold
 
 _DIRECTIVE = r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?"
 _MAX_PASSES = 20
@@ -107,6 +110,19 @@ def _heeded(document: Document, policy: Policy, found: list[Located]) -> Iterato
             yield Located(violation, job, base, index, index + len(document.comments[line][1]))
 
 
+def foretell(document: Document, policy: Policy) -> Iterator[tuple[Path, Job, "Foretold"]]:
+    """Say what an API server with the webhook will do with each Job of a document.
+
+    It sees neither comments nor keys that were written twice; patches and fragments are not for it.
+    """
+    from lint import admission  # of no use to other runs
+
+    for base, job in jobs(document, policy):
+        if not job.guards.partial:
+            plain = Job(job.object.value, job.minor)
+            yield base, plain, admission.foretell(plain, policy)
+
+
 def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
     """Make the fixes of a document, again and again until none is left to make."""
     made: list[Violation] = []
@@ -117,25 +133,14 @@ def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
             fix_ = one.violation.fix
             if fix_ is None or not (fix_.safe or unsafe) or (one.violation.rule, one.path) in refused:
                 continue
-            places = [_place(edit) for edit in fix_.edits]
-            if not any(_overlap(place, other) for place in places for other in taken[one.base]):
+            places = [touched(edit) for edit in fix_.edits]
+            if not any(overlap(place, other) for place in places for other in taken[one.base]):
                 taken[one.base] += places
                 batch.append(one)
         if not batch:
             break
         document = _make(document, batch, made, refused)
     return Fixed(document, tuple(made), refused)
-
-
-def _place(edit: Edit) -> Path:
-    """Return what an edit touches: for an item, its whole list, whose indexes may move."""
-    return edit.path[:-1] if isinstance(edit.path[-1], int) else edit.path
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    """Tell whether one place lies in the other."""
-    depth = min(len(one), len(other))
-    return one[:depth] == other[:depth]
 
 
 def _make(

@@ -1,10 +1,11 @@
 """Which rules run, with which parameters, and how much their findings matter."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from lint.defaults import undefaulted
 from lint.job import DEFAULT_MINOR, Job
 from lint.path import Path
 from lint.rule import Class, Finding, Fix, Rule, Severity
@@ -16,6 +17,10 @@ IGNORE = "jobwarden.io/ignore"
 
 UNUSED = "unused-suppression"
 """The rule that speaks of suppressions that suppress nothing; the engine applies it after all the others."""
+
+
+Failed: TypeAlias = Callable[[str, Exception], None]
+"""Is told the id of a rule that raised, and what it raised."""
 
 
 class Setting(NamedTuple):
@@ -40,16 +45,38 @@ class Violation(NamedTuple):
     fix: Fix | None
 
 
+class Webhook(NamedTuple):
+    """What a policy says of admission alone."""
+
+    mode: str = "enforce"
+    """How far it goes in a namespace without the label `jobwarden.io/mode`."""
+
+    users: frozenset[str] = frozenset()
+    """Whose requests are not looked at."""
+
+    groups: frozenset[str] = frozenset()
+
+    extend_written: bool = False
+    """Add to the tolerations and node selectors that a Job's manifest has."""
+
+
+_WEBHOOK = Webhook()
+
+
 class Policy:
     """Rules and their settings; without arguments the default policy."""
 
     def __init__(
-        self, settings: Mapping[str, Setting] = MappingProxyType({}), minor: int = DEFAULT_MINOR
+        self,
+        settings: Mapping[str, Setting] = MappingProxyType({}),
+        minor: int = DEFAULT_MINOR,
+        webhook: Webhook = _WEBHOOK,
     ) -> None:
         self.settings = settings
         """By rule id; a rule that is not named has its own defaults."""
         self.minor = minor
         """The Kubernetes minor that Jobs are checked for."""
+        self.webhook = webhook
 
     @cached_property
     def active(self) -> tuple[tuple[Rule[Any], Setting], ...]:
@@ -65,17 +92,25 @@ class Policy:
         for rule in RULES:
             if rule.id in ignored or (selected and rule.id not in selected):
                 settings[rule.id] = Setting(rule.params, Severity.OFF)
-        return Policy(settings, minor)
+        return Policy(settings, minor, self.webhook)
 
-    def check(self, job: Job) -> Iterator[Violation]:
-        """Run every rule on a Job, in order; what its annotations ignore is left out."""
+    def mutates(self, rule: str) -> bool:
+        """Tell whether the webhook makes the safe fixes of a rule."""
+        setting = self.settings.get(rule)
+        return setting is None or setting.mutate
+
+    def check(self, job: Job, failed: Failed | None = None) -> Iterator[Violation]:
+        """Run every rule on a Job, in order; what its annotations ignore is left out.
+
+        A rule that raises is a bug of ours: it is passed on, or told to `failed`, and the other rules run.
+        """
         if job.guards.deleting:
             return
         ignores = list(ignored(job))
         names = {name for name, _ in ignores}
         used = set()
         for rule, setting in self.active:
-            for finding in rule.check(job, setting.params):
+            for finding in _findings(rule, job, setting.params, failed):
                 violation = _judge(job, rule, setting, finding)
                 if violation is None or violation.severity == Severity.OFF:
                     continue
@@ -84,8 +119,18 @@ class Policy:
                 else:
                     yield violation
         for name, path in ignores:
-            if name not in used and (unused := self.unused(name, path)):
+            if name not in used and (unused := self.unused(name, path)) and not self._keeps(job, name):
                 yield unused
+
+    def _keeps(self, job: Job, name: str) -> bool:
+        """Tell whether a rule would find a default that is written here.
+
+        Admission cannot always tell it from one that is not, and then the annotation keeps it.
+        """
+        bare = Job(undefaulted(job.object.entries, job.minor), job.minor)
+        return any(
+            True for rule, setting in self.active if rule.id == name for _ in rule.check(bare, setting.params)
+        )
 
     def unused(self, name: str, path: Path) -> Violation | None:
         """Report a suppression that suppressed nothing; that is right as long as its rule is switched off."""
@@ -103,6 +148,17 @@ class Policy:
         else:
             return None
         return Violation(UNUSED, severity, Class.PRACTICE, path, message, None)
+
+
+def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> Iterable[Finding]:
+    """Run a rule."""
+    if failed is None:
+        return rule.check(job, params)
+    try:
+        return list(rule.check(job, params))
+    except Exception as error:  # noqa: BLE001 - a bug in one rule must not keep Jobs out of a cluster
+        failed(rule.id, error)
+        return ()
 
 
 def _severity(rule: Rule[Any], setting: Setting) -> Severity:

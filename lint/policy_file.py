@@ -13,7 +13,7 @@ from lint.compose import DocumentError
 from lint.document import Document, parse
 from lint.job import DEFAULT_MINOR
 from lint.path import Path, dotted
-from lint.policy import Policy, Setting
+from lint.policy import Policy, Setting, Webhook
 from lint.rule import Rule, Severity
 from lint.rules import RULES
 
@@ -43,6 +43,16 @@ class _Entry(_Strict):
     """The webhook makes its safe fixes."""
 
 
+class _Exempt(_Strict):
+    """Whose requests the webhook does not look at."""
+
+    users: tuple[str, ...] = ()
+    """User names, for example `system:serviceaccount:batch:operator`."""
+
+    groups: tuple[str, ...] = ()
+    """Groups, for example `system:masters`."""
+
+
 class _File(_Strict):
     """The policy file without its sections and rules."""
 
@@ -51,6 +61,17 @@ class _File(_Strict):
 
     profile: Literal["default", "strict"] = "default"
     """`strict` turns the warnings of the five families into errors."""
+
+    mode: Annotated[Literal["off", "audit", "warn", "enforce"], BeforeValidator(_unless_off)] = "enforce"
+    """How far the webhook goes in a namespace without the label `jobwarden.io/mode`: `off`, `audit` (only
+    the audit log is told), `warn` (nothing is denied or changed) or `enforce`."""
+
+    exempt: _Exempt = Field(default_factory=_Exempt)
+    """Whose requests the webhook does not look at."""
+
+    extend_written: bool = False
+    """The webhook adds to tolerations and node selectors that a Job's manifest has, and on every later apply
+    it puts back what it added: it has to be sent the updates of Jobs for that."""
 
 
 class PolicyError(Exception):
@@ -81,7 +102,9 @@ def load(text: str, name: str) -> Policy:
             problems.append(f"{name}:{line}: {dotted(_section(rule))}: {error}")
     if problems:
         raise PolicyError("\n".join(dict.fromkeys(problems)))
-    return Policy(settings, int(file.kubernetes_version.removeprefix("1.")))
+    exempt = file.exempt
+    webhook = Webhook(file.mode, frozenset(exempt.users), frozenset(exempt.groups), file.extend_written)
+    return Policy(settings, int(file.kubernetes_version.removeprefix("1.")), webhook)
 
 
 def _model() -> type[BaseModel]:

@@ -2,11 +2,11 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lint.edit import Set
-from lint.file import Found
+from lint.file import Admission, Found
 from lint.path import dotted
 from lint.policy import Violation
 from lint.rule import Severity
@@ -32,6 +32,8 @@ class Totals:
         self.unreadable: list[Unreadable] = []
         self.severities = Counter[Severity]()
         self.rules = Counter[str]()
+        self.verdicts = Counter[str]()
+        """What an API server will do with the objects."""
         self.fixable = 0
         """Findings with a safe fix."""
 
@@ -142,10 +144,15 @@ def summary(totals: Totals, *, fixing: bool = False, diff: bool = False) -> str:
         told.insert(0, f"to fix: {where}" if diff else f"fixed {where}")
     if totals.fixable and not fixing:
         told.append(f"{totals.fixable} fixable with --fix")
+    return f"{', '.join(told)}; {_seen(totals)}"
+
+
+def _seen(totals: Totals) -> str:
+    """Say what was looked at."""
     seen = [_some(totals.jobs, "Job"), _some(totals.cronjobs, "CronJob")]
     seen += [_some(len(totals.templates), "template")] if totals.templates else []
     seen += [f"{len(totals.unreadable)} unreadable"] if totals.unreadable else []
-    return f"{', '.join(told)}; read {_some(totals.files, 'file')}: {', '.join(seen)}"
+    return f"read {_some(totals.files, 'file')}: {', '.join(seen)}"
 
 
 def _some(number: int, noun: str) -> str:
@@ -158,7 +165,22 @@ def stats(totals: Totals) -> Iterator[str]:
         yield f"{number:6}  {rule}"
 
 
-def as_json(findings: Iterable[Found], totals: Totals) -> str:
+def admission(one: Admission) -> str:
+    """Write what becomes of an object: the verdict, and below it what its user is told."""
+    name = f"{one.namespace}/{one.name}" if one.namespace else one.name
+    lines = [f"{visible(one.file)}:{one.line}: {one.kind} {visible(name)}: {one.foretold.verdict}"]
+    lines += [f"  {visible(line)}" for line in one.foretold.message.splitlines()]
+    lines += [f"  Warning: {visible(line)}" for line in one.foretold.warnings]
+    return "\n".join(lines)
+
+
+def verdicts(totals: Totals) -> str:
+    """Write the last line: how many objects had which verdict, and what was looked at."""
+    told = [f"{number} {verdict}" for verdict, number in sorted(totals.verdicts.items())]
+    return f"{', '.join(told) or 'nothing to admit'}; {_seen(totals)}"
+
+
+def as_json(entries: Mapping[str, Iterable[dict[str, Any]]], totals: Totals) -> str:
     """Write everything as one JSON object; its fields are only ever added to."""
     import json  # of no use to the other formats
 
@@ -177,7 +199,7 @@ def as_json(findings: Iterable[Found], totals: Totals) -> str:
             "infos": severities[Severity.INFO],
             "fixable": totals.fixable,
         },
-        "findings": [_finding(found) for found in findings],
+        **{name: list(some) for name, some in entries.items()},
         "unreadable": [
             {"file": one.path, "line": one.line, "message": one.reason} for one in totals.unreadable
         ],
@@ -186,7 +208,21 @@ def as_json(findings: Iterable[Found], totals: Totals) -> str:
     return json.dumps(document, indent=2)
 
 
-def _finding(found: Found) -> dict[str, Any]:
+def admission_entry(one: Admission) -> dict[str, Any]:
+    """Return what becomes of an object as JSON."""
+    return {
+        "file": one.file,
+        "line": one.line,
+        "object": {"kind": one.kind, "namespace": one.namespace, "name": one.name},
+        "verdict": one.foretold.verdict,
+        "message": one.foretold.message,
+        "warnings": one.foretold.warnings,
+        "admitted": one.foretold.tree,
+    }
+
+
+def finding(found: Found) -> dict[str, Any]:
+    """Return a finding as JSON."""
     violation = found.violation
     return {
         "file": found.file,

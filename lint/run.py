@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import NamedTuple, TextIO
 
 from lint import report
-from lint.file import Fixing, Found
+from lint.file import Admission, Fixing, Foretelling, Found, Task
 from lint.policy import Policy
 from lint.rule import Severity
 from lint.walk import STDIN, Unreadable, files
@@ -19,7 +19,7 @@ class Options(NamedTuple):
 
     paths: tuple[str, ...]
     policy: Policy
-    fixing: Fixing | None
+    task: Task
     diff: bool
     """Show the fixes, do not write them."""
 
@@ -40,6 +40,7 @@ class Run:
         self.totals = report.Totals()
         self.kept: list[Found] = []
         """Findings for a format that is written at the end."""
+        self.admissions: list[Admission] = []
         self.worst = Severity.OFF
         self.usage = False
         """A path that was named is not there, or a file cannot be written."""
@@ -48,11 +49,11 @@ class Run:
 
 def run(options: Options) -> int:
     """Lint, and return the exit status: 0 clean, 1 findings, 2 wrong usage or nothing readable, 3 a bug."""
-    changes_stdin = options.fixing is not None and not options.diff and STDIN in options.paths
+    changes_stdin = isinstance(options.task, Fixing) and not options.diff and STDIN in options.paths
     state = Run(options, sys.stderr if changes_stdin else sys.stdout)
     progress = _Progress()
     with closing(
-        work(_in_order(options.paths), Order(options.policy, options.fixing, options.diff))
+        work(_in_order(options.paths), Order(options.policy, options.task, options.diff))
     ) as results:
         for done in results:
             progress.step(state.totals.files)
@@ -95,7 +96,9 @@ def _tell(done: Done, state: Run) -> None:
     totals.cronjobs += inspected.kinds["CronJob"]
     for found in inspected.findings:
         _found(found, state)
-    if state.options.fixing is not None:
+    for admission in inspected.admissions:
+        _admission(admission, state)
+    if isinstance(state.options.task, Fixing):
         _fixed(done, len(inspected.changes), inspected.fixed, state)
 
 
@@ -111,6 +114,18 @@ def _found(found: Found, state: Run) -> None:
     elif not options.diff:
         write = report.concise if options.format == "concise" else report.text
         print(write(found, colour=options.colour), file=state.out)
+
+
+def _admission(one: Admission, state: Run) -> None:
+    """Count what becomes of an object, and print it; only one that does not pass fails the run."""
+    totals, verdict = state.totals, one.foretold.verdict
+    totals.verdicts[verdict] += 1
+    if verdict in ("denied", "rejected"):
+        state.worst = Severity.ERROR
+    if state.options.format == "json":
+        state.admissions.append(one)
+    else:
+        print(report.admission(one), file=state.out)
 
 
 def _fixed(done: Done, changes: int, fixed: int, state: Run) -> None:
@@ -138,7 +153,10 @@ def _end(state: Run) -> None:
     """Print what comes after the findings."""
     options, totals = state.options, state.totals
     if options.format == "json":
-        print(report.as_json(state.kept, totals), file=state.out)
+        found = {"findings": map(report.finding, state.kept)}
+        if isinstance(options.task, Foretelling):
+            found = {"admissions": map(report.admission_entry, state.admissions)}
+        print(report.as_json(found, totals), file=state.out)
         return
     if options.stats:
         print(*report.stats(totals), sep="\n", file=state.out)
@@ -148,7 +166,10 @@ def _end(state: Run) -> None:
                 f"{report.visible(name)}: a template: render it first, and lint what comes out",
                 file=sys.stderr,
             )
-    line = report.summary(totals, fixing=options.fixing is not None, diff=options.diff)
+    if isinstance(options.task, Foretelling):
+        print(report.verdicts(totals), file=state.out)
+        return
+    line = report.summary(totals, fixing=isinstance(options.task, Fixing), diff=options.diff)
     print(line, file=sys.stderr if options.diff else state.out)
 
 

@@ -27,7 +27,7 @@ def splice(document: Document, edits: tuple[Edit, ...]) -> Document:
         Refused: one of them cannot be made, or not be proven.
     """
     try:
-        expected, _ = apply(document.value, edits)
+        expected = apply(document.value, edits)
     except EditError as error:
         raise Refused(str(error)) from error
     changes = sorted(_changes(document, expected), key=lambda change: change[:3])

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from lint import crash
-from lint.file import Fixing, Inspected, inspect, inspect_parts
+from lint.file import Fixing, Inspected, Task, inspect, inspect_parts
 from lint.policy import Policy
 from lint.source import may_hold_a_job, pieces
 from lint.walk import STDIN, Unreadable
@@ -30,7 +30,7 @@ class Order(NamedTuple):
     """What to do with each file."""
 
     policy: Policy
-    fixing: Fixing | None
+    task: Task
     diff: bool
     """Show the fixes, do not write them."""
 
@@ -148,14 +148,14 @@ def _done(path: str | Unreadable, order: Order) -> Done | None:
 
 def _inspected(name: str, data: bytes, order: Order) -> Inspected:
     """Inspect a file, the second half of many documents in a second process."""
-    policy, fixing = order.policy, order.fixing
+    policy, task = order.policy, order.task
     if order.alone or data.count(b"\n---") < _MANY_DOCUMENTS:
-        return inspect(name, data, policy, fixing)
+        return inspect(name, data, policy, task)
     parts = list(pieces(data))
     above, below = parts[: len(parts) // 2], parts[len(parts) // 2 :]
-    with closing(_Second(lambda: inspect_parts(name, below, policy, fixing))) as second:
-        inspected = inspect_parts(name, above, policy, fixing)
-        inspected.join(second.answer() or inspect_parts(name, below, policy, fixing))
+    with closing(_Second(lambda: inspect_parts(name, below, policy, task))) as second:
+        inspected = inspect_parts(name, above, policy, task)
+        inspected.join(second.answer() or inspect_parts(name, below, policy, task))
     return inspected.settled()
 
 
@@ -177,7 +177,7 @@ def _bytes(path: str) -> bytes:
 def _mended(path: str, data: bytes, inspected: Inspected, order: Order) -> Done:
     """Write a file's fixes, or what they would change."""
     done = Done(path, inspected)
-    if order.fixing is None:
+    if not isinstance(order.task, Fixing):
         return done
     if order.diff:
         if not inspected.changes:

@@ -10,7 +10,7 @@ from conftest import folder_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lint.defaults import defaulted
+from lint.defaults import defaulted, undefaulted
 from lint.edit import Remove, apply, same
 from lint.path import Path
 from lint.quantity import parse
@@ -234,6 +234,49 @@ def test_wrong_types_are_left_alone(tree: Any, minor: int) -> None:
     assert defaulted(result, minor) is result
 
 
+@st.composite
+def pruned(draw: st.DrawFn, tree: Any) -> Any:
+    """Copy a tree without some of its fields, or with other numbers in them."""
+
+    def prune(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: prune(item) for key, item in value.items() if draw(ONE_IN_20) > 2}
+        if isinstance(value, list):
+            return [prune(item) for item in value if draw(ONE_IN_20) > 2]
+        return draw(st.integers(1, 7)) if isinstance(value, int) else value
+
+    return {**prune(tree), "kind": tree["kind"]}
+
+
+@given(pruned(defaulted(RICH, 37)) | pruned(defaulted(RICH_CRONJOB, 37)), st.sampled_from(MINORS))
+def test_what_is_bared_can_be_filled_again(tree: Any, minor: int) -> None:
+    filled = defaulted(tree, minor)
+    before = copy.deepcopy(filled)
+    bare = undefaulted(filled, minor)
+
+    assert same(filled, before)
+    assert same(defaulted(bare, minor), filled)
+    assert undefaulted(bare, minor) is bare
+    assert undefaulted(filled, minor, filled) is filled
+    assert same(undefaulted(filled, minor, bare), bare)
+
+
+@given(spoiled(RICH) | spoiled(RICH_CRONJOB), st.sampled_from(MINORS))
+def test_baring_never_raises(tree: Any, minor: int) -> None:
+    before = copy.deepcopy(tree)
+    undefaulted(tree, minor)
+
+    assert repr(tree) == repr(before)
+
+
+def test_a_work_queue_stays_one() -> None:
+    tree = {"kind": "Job", "spec": {"parallelism": 1}}
+    filled = defaulted(tree, 37)
+
+    assert "completions" not in filled["spec"]
+    assert undefaulted(filled, 37) == tree
+
+
 POD: Path = ("spec", "template", "spec")
 RESTART = tuple((*POD, "containers", 0, key) for key in ("restartPolicy", "restartPolicyRules"))
 GATED: dict[str, tuple[tuple[int, ...], tuple[Path, ...]]] = {
@@ -281,6 +324,7 @@ def test_api_servers_agree(minor: int) -> None:
         if minor in minors:
             assert tidy(result) != tidy(answer), f"{name} need not wait"
             base = ("spec", "jobTemplate") if name.endswith("/cron") else ()
-            result, _ = apply(result, tuple(Remove((*base, *path)) for path in paths))
+            result = apply(result, tuple(Remove((*base, *path)) for path in paths))
         assert tidy(result) == tidy(answer), name
         assert same(tidy(result), tidy(answer)), name  # types too
+        assert same(tidy(defaulted(undefaulted(answer, minor), minor)), tidy(answer)), name

@@ -1,4 +1,4 @@
-"""Edits of a tree, and the patch that says the same."""
+"""Edits of a tree, and the patches that say the same."""
 
 from copy import deepcopy
 from typing import Any
@@ -8,33 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lint.edit import Edit, EditError, Remove, Set, apply, nested, same
+from lint.patch import PatchError, difference, patched
 from manifests import KEYS, OBJECTS, TREES, edits
 
 TREE: dict[str, Any] = {"a": {"b": 1}, "list": [1, {"c": None}], "null": None, "empty": {}, "none": []}
-
-
-def patched(tree: Any, patch: list[dict[str, Any]]) -> Any:
-    """Do what a JSON patch says, as an API server does."""
-    holder = {"root": deepcopy(tree)}
-    for operation in patch:
-        *above, last = ("root" + operation["path"]).split("/")
-        place: Any = holder
-        for name in above:
-            place = place[int(name) if isinstance(place, list) else plain(name)]
-        step: Any = int(last) if isinstance(place, list) else plain(last)
-        if operation["op"] == "remove":
-            del place[step]
-        elif operation["op"] == "add" and isinstance(place, list):
-            place.insert(step, operation["value"])
-        else:
-            assert operation["op"] == "add" or step in place or isinstance(place, list)
-            place[step] = operation["value"]
-    return holder["root"]
-
-
-def plain(step: str) -> str:
-    """Read one step of a JSON pointer."""
-    return step.replace("~1", "/").replace("~0", "~")
 
 
 @pytest.mark.parametrize(
@@ -52,14 +29,11 @@ def plain(step: str) -> str:
         (Set(("none", 0, "x"), 2), {"op": "add", "path": "/none/0", "value": {"x": 2}}),
         (Set((), 1), {"op": "replace", "path": "", "value": 1}),
         (Remove(("a", "b")), {"op": "remove", "path": "/a/b"}),
-        (Remove(("list", 0)), {"op": "remove", "path": "/list/0"}),
+        (Remove(("list", 0)), {"op": "replace", "path": "/list", "value": [{"c": None}]}),
     ],
 )
 def test_an_edit_is_one_operation(edit: Edit, operation: dict[str, Any]) -> None:
-    tree, patch = apply(TREE, (edit,))
-
-    assert patch == [operation]
-    assert same(tree, patched(TREE, patch))
+    assert difference(TREE, apply(TREE, (edit,))) == [operation]
 
 
 @pytest.mark.parametrize(
@@ -74,10 +48,10 @@ def test_an_edit_is_one_operation(edit: Edit, operation: dict[str, Any]) -> None
     ],
 )
 def test_an_edit_that_changes_nothing_is_no_operation(edit: Edit) -> None:
-    tree, patch = apply(TREE, (edit,))
+    tree = apply(TREE, (edit,))
 
-    assert patch == []
     assert same(tree, TREE)
+    assert difference(TREE, tree) == []
 
 
 @pytest.mark.parametrize(
@@ -103,34 +77,30 @@ def test_an_edit_without_a_place_is_an_error(edit: Edit, message: str) -> None:
 
 
 def test_true_is_not_the_number_one() -> None:
-    tree, patch = apply({"a": True}, (Set(("a",), 1),))
-
-    assert tree == {"a": 1}
-    assert patch == [{"op": "replace", "path": "/a", "value": 1}]
+    assert difference({"a": True}, apply({"a": True}, (Set(("a",), 1),))) == [
+        {"op": "replace", "path": "/a", "value": 1}
+    ]
 
 
 def test_edits_build_on_each_other() -> None:
-    tree, patch = apply(
-        {}, (Set(("a", "b"), 1), Set(("a", "c"), [2]), Set(("a", "c", 1), 3), Remove(("a", "b")))
-    )
+    tree = apply({}, (Set(("a", "b"), 1), Set(("a", "c"), [2]), Set(("a", "c", 1), 3), Remove(("a", "b"))))
 
     assert tree == {"a": {"c": [2, 3]}}
-    assert [operation["path"] for operation in patch] == ["/a", "/a/c", "/a/c/1", "/a/b"]
+    assert difference({}, tree) == [{"op": "add", "path": "/a", "value": {"c": [2, 3]}}]
 
 
 def test_the_value_of_an_edit_stays_as_it_is() -> None:
     value: dict[str, Any] = {"limits": {}}
     edits_ = (Set(("a",), value), Set(("a", "limits", "cpu"), 1), Set(("b",), value))
 
-    tree, patch = apply({}, edits_)
+    tree = apply({}, edits_)
 
     assert value == {"limits": {}}
     assert tree == {"a": {"limits": {"cpu": 1}}, "b": {"limits": {}}}
-    assert same(patched({}, patch), tree)
 
 
 def test_the_result_shares_what_no_edit_touches() -> None:
-    tree, _ = apply(TREE, (Set(("a", "b"), 2),))
+    tree = apply(TREE, (Set(("a", "b"), 2),))
 
     assert tree["list"] is TREE["list"]
     assert tree["a"] is not TREE["a"]
@@ -143,13 +113,39 @@ def test_the_patch_makes_the_tree_that_the_edits_make(data: st.DataObject, tree:
     for _ in range(data.draw(st.integers(1, 4))):
         if current:
             made.append(data.draw(edits(current)))
-            current, _ = apply(current, (made[-1],))
+            current = apply(current, (made[-1],))
 
-    result, patch = apply(tree, tuple(made))
+    result = apply(tree, tuple(made))
 
     assert same(tree, before)
     assert same(result, current)
-    assert same(patched(tree, patch), result)
+    assert same(patched(tree, difference(tree, result)), result)
+
+
+@given(TREES, TREES)
+@settings(deadline=None)
+def test_the_difference_turns_one_tree_into_the_other(before: Any, after: Any) -> None:
+    copies = deepcopy((before, after))
+
+    assert same(patched(before, difference(before, after)), after)
+    assert same([before, after], list(copies))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "add", "path": "/x/y", "value": 1},
+        {"op": "add", "path": "/list/3", "value": 1},
+        {"op": "replace", "path": "/x", "value": 1},
+        {"op": "remove", "path": "/x"},
+        {"op": "remove", "path": "/list/2"},
+        {"op": "add", "path": "/a/b/c", "value": 1},
+        {"op": "add", "path": "/list/-1", "value": 1},
+    ],
+)
+def test_a_patch_that_does_not_fit_is_an_error(operation: dict[str, Any]) -> None:
+    with pytest.raises(PatchError):
+        patched(TREE, [operation])
 
 
 @given(TREES, st.lists(KEYS | st.just(0)))

@@ -1,0 +1,228 @@
+"""What becomes of a Job at admission: what is set, what denies it, and what its user is told.
+
+One text for both: the webhook answers with it, and `jobwarden lint --as-admission` foretells it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import Any, Literal, NamedTuple
+
+from lint.edit import Edit, EditError, Remove, Set, apply, overlap, same, touched
+from lint.job import Job
+from lint.path import Path, dotted
+from lint.policy import Failed, Policy, Violation
+from lint.rule import Class, Severity
+from lint.view import MISSING
+
+_MAX_PASSES = 20
+"""Fixes that make room for more fixes: more passes than this would mean that two rules undo each other."""
+
+_KEYED = frozenset(("containers", "initContainers"))
+"""Lists that every apply merges by name; it replaces all others as a whole."""
+
+_ATOMIC = frozenset(("nodeSelector",))
+"""Maps that a server-side apply replaces as a whole."""
+
+WARNING_LENGTH = 120
+"""Characters of one warning, as the API server's documentation recommends."""
+
+_WARNINGS = 16
+"""All warnings of all webhooks share 4096 bytes."""
+
+
+class Mode(IntEnum):
+    """How far the policy goes in a namespace: the label `jobwarden.io/mode`."""
+
+    OFF = 0
+    """Nothing is looked at."""
+
+    AUDIT = 1
+    """Findings are written to the audit log."""
+
+    WARN = 2
+    """The user is warned, nothing is denied and nothing changed."""
+
+    ENFORCE = 3
+    """As the policy says."""
+
+
+class Mutation(NamedTuple):
+    """A Job with the fixes of the policy."""
+
+    tree: Any
+    """The object as it was written, with what the policy sets."""
+
+    made: tuple[Violation, ...]
+    """What was mended."""
+
+    refused: str = ""
+    """Why nothing was mended."""
+
+
+class Judgement(NamedTuple):
+    """What speaks against an object, by its consequence."""
+
+    denied: tuple[Violation, ...]
+    warned: tuple[Violation, ...]
+    noted: tuple[Violation, ...]
+
+
+class Foretold(NamedTuple):
+    """What an API server with the webhook will do with an object."""
+
+    verdict: Literal["allowed", "patched", "denied", "rejected"]
+    """`denied` by the policy, `rejected` by the API server itself."""
+
+    message: str
+    """Why it does not pass."""
+
+    warnings: tuple[str, ...]
+
+    tree: Any
+    """The object as it is admitted."""
+
+
+def foretell(job: Job, policy: Policy) -> Foretold:
+    """Say what becomes of an object that is applied as it is written."""
+    mode = Mode[policy.webhook.mode.upper()]
+    mutation = mutate(job, policy)
+    lines = told(mutation.made, "" if mode == Mode.ENFORCE else "would") if mode > Mode.AUDIT else []
+    made = mutation.made if mode == Mode.ENFORCE else ()
+    after = Job(mutation.tree, job.minor) if made else job
+    found = list(policy.check(after))
+    rejected = [one for one in found if one.class_ == Class.SERVER and one.severity == Severity.ERROR]
+    denied, warned, _ = judge((one for one in found if not is_settled(after, one)), mode)
+    lines += [] if rejected else warnings(warned)
+    verdict: Literal["allowed", "patched", "denied", "rejected"] = "patched" if made else "allowed"
+    message = ""
+    if rejected:
+        verdict, message = "rejected", "\n".join(f"{dotted(one.path)}: {one.message}" for one in rejected)
+    elif denied:
+        verdict, message = "denied", denial(job.kind, denied)
+    return Foretold(verdict, message, tuple(dict.fromkeys(lines)), after.object.value)
+
+
+def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:
+    """Make the safe fixes, as far as they only add what nobody wrote.
+
+    What a manifest says stays: applying it again would undo the change, or fail because Jobs are immutable.
+    """
+    tree, violations = job.object.value, list(policy.check(job, failed))
+    first, made = violations, list[Violation]()
+    for _ in range(_MAX_PASSES):
+        before, taken = tree, list[Path]()
+        for violation in violations:
+            edits = _edits(job, policy, violation)
+            places = [touched(edit) for edit in edits]
+            if not edits or any(overlap(place, other) for place in places for other in taken):
+                continue
+            taken += places
+            try:
+                tree = apply(tree, edits)
+            except EditError:
+                continue  # it does not fit what is there: the finding stays
+            made.append(violation)
+        if tree is before:
+            break
+        violations = list(policy.check(Job(tree, job.minor), failed))
+    worse = [one for one in violations if one.class_ != Class.PRACTICE and one not in first]
+    if worse:
+        return Mutation(job.object.value, (), f"{worse[0].rule}: {worse[0].message}")
+    return Mutation(tree, tuple(one for one in made if not is_settled(job, one)))
+
+
+def _edits(job: Job, policy: Policy, violation: Violation) -> tuple[Edit, ...]:
+    """Return the edits that the policy makes at admission."""
+    fix = violation.fix
+    if fix is None or not fix.safe or not policy.mutates(violation.rule):
+        return ()
+    extends = job.cronjob or policy.webhook.extend_written
+    return fix.edits if all(_adds(job.object.value, edit, extends=extends) for edit in fix.edits) else ()
+
+
+def _adds(tree: Any, edit: Edit, *, extends: bool) -> bool:
+    """Tell whether an edit only adds what nobody wrote; `extends` allows more items for a list with some."""
+    if isinstance(edit, Remove):
+        return False
+    above: str | int = ""
+    for step in edit.path:
+        if isinstance(tree, dict):
+            if step not in tree:
+                return above not in _ATOMIC or (extends and bool(tree))
+            tree = tree[step]
+        elif isinstance(tree, list) and isinstance(step, int):
+            if above not in _KEYED and not (extends and tree):
+                return False
+            if step >= len(tree):
+                return True
+            tree = tree[step]
+        else:
+            return False
+        above = step
+    return False
+
+
+def is_settled(job: Job, violation: Violation) -> bool:
+    """Tell whether the API server's defaults are what the fix would set."""
+    if violation.fix is None:
+        return False
+    tree = job.effective.object
+    return all(
+        same(tree.at(*edit.path).value, edit.value if isinstance(edit, Set) else MISSING)
+        for edit in violation.fix.edits
+    )
+
+
+def judge(violations: Iterable[Violation], mode: Mode) -> Judgement:
+    """Sort findings by what a namespace's mode makes of them; what the API server rejects, it says itself."""
+    sorted_: dict[Severity, list[Violation]] = {severity: [] for severity in Severity}
+    for violation in violations:
+        if violation.class_ != Class.SERVER:
+            sorted_[min(violation.severity, Severity(mode))].append(violation)
+    denied, warned, noted = (
+        tuple(sorted_[severity]) for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)
+    )
+    return Judgement(denied, warned, noted)
+
+
+def denial(kind: str, denied: Sequence[Violation]) -> str:
+    """Say why an object is denied, and how to mend it."""
+    lines = [f"the policy does not allow this {kind}:"]
+    for one in denied:
+        mend = f"{one.fix.title}; " if one.fix else ""
+        lines.append(f"- {one.rule}: {dotted(one.path)}: {one.message} ({mend}jobwarden explain {one.rule})")
+    return "\n".join(lines)
+
+
+def warnings(violations: Sequence[Violation]) -> list[str]:
+    """Write a warning for each finding, of at most WARNING_LENGTH characters, and for a few at most."""
+    lines = [_cut(f"{one.rule}: ", dotted(one.path), f": {one.message}") for one in violations[:_WARNINGS]]
+    if more := len(violations) - len(lines):
+        lines.append(f"jobwarden: {more} more findings: run jobwarden lint on the manifest")
+    return lines
+
+
+def _cut(rule: str, path: str, message: str) -> str:
+    """Shorten a line: at first the way to the Pod, which is always the same, then the end of the message."""
+    for way in ("spec.jobTemplate.spec.template.spec.", "spec.template.spec."):
+        if len(rule + path + message) > WARNING_LENGTH:
+            path = path.removeprefix(way)
+    line = rule + path + message
+    return line if len(line) <= WARNING_LENGTH else f"{line[: WARNING_LENGTH - 3]}..."
+
+
+def told(made: Sequence[Violation], would: str = "") -> list[str]:
+    """Say what was set: on one line, if it is not too long; `would` goes before it where nothing was."""
+    titles = dict.fromkeys(one.fix.title for one in made if one.fix)
+    return list(_lines(f"jobwarden {would}".rstrip() + ": ", titles))
+
+
+def _lines(start: str, parts: Iterable[str]) -> Iterator[str]:
+    line = ""
+    for part in parts:
+        if line and len(line) + len(part) + 2 > WARNING_LENGTH:
+            yield line
+            line = ""
+        line = f"{line}; {part}" if line else f"{start}{part}"
+    if line:
+        yield line if len(line) <= WARNING_LENGTH else f"{line[: WARNING_LENGTH - 3]}..."

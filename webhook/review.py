@@ -1,0 +1,325 @@
+"""The answer to one AdmissionReview, as a pure function of the request and the policy.
+
+The protocol is that of admission.k8s.io/v1. Patches are made from the JSON as it came: a model of the
+Kubernetes API would lose the fields that it does not know.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lint import admission
+from lint.admission import Mode
+from lint.defaults import DEPENDED_ON, defaulted
+from lint.edit import Remove, apply, same
+from lint.job import Job
+from lint.patch import PatchError, difference, patched
+from lint.path import Path
+from lint.policy import IGNORE, Failed, Policy, Violation
+from lint.rule import Class, quoted
+from lint.view import View
+from webhook.written import written
+
+SKIPS = ("other", "subresource", "operation", "exempt", "off", "deleting", "unchanged")
+"""Why a request is not looked at."""
+
+VERDICTS = ("denied", "tolerated", "warned", "noted", "patched")
+"""What becomes of a finding; `tolerated`: the object had it before."""
+
+_CHANGED_BY_PEOPLE = frozenset(
+    "activeDeadlineSeconds backoffLimit maxFailedIndexes podReplacementPolicy ttlSecondsAfterFinished".split()
+)
+"""Fields of a Job whose change may be denied. The others are immutable, or what schedulers and queues write:
+`suspend`, `parallelism`, and the template of a suspended Job."""
+
+_TEMPLATE = ("spec", "template")
+
+
+class ReviewError(Exception):
+    """The body is no AdmissionReview that can be answered; the message says why."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Resource(_Part):
+    """What is asked for, by its group and name."""
+
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+
+
+class User(_Part):
+    """Who asks."""
+
+    username: str = ""
+    groups: list[str] = []
+
+
+class Request(_Part):
+    """The request of an AdmissionReview, as far as it matters."""
+
+    uid: Annotated[str, Field(min_length=1)]
+    operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+    resource: Resource
+    subresource: str = Field(default="", alias="subResource")
+    name: str = ""
+    """Empty at the mutation of an object whose name is yet to be generated."""
+    namespace: str = ""
+    user: User = Field(default=User(), alias="userInfo")
+    dry_run: bool | None = Field(default=False, alias="dryRun")
+    object: Any = None
+    old: Any = Field(default=None, alias="oldObject")
+
+    @property
+    def kind(self) -> str:
+        """`Job`, `CronJob`, or nothing for what else there is."""
+        resource = self.resource
+        if (resource.group, resource.version) != ("batch", "v1"):
+            return ""
+        return {"jobs": "Job", "cronjobs": "CronJob"}.get(resource.resource, "")
+
+
+class _Review(_Part):
+    api_version: Literal["admission.k8s.io/v1"] = Field(alias="apiVersion")
+    kind: Literal["AdmissionReview"]
+    request: Request
+
+
+_REVIEW = TypeAdapter(_Review)
+
+
+class Outcome(NamedTuple):
+    """What is decided, and what logs and metrics want to know of it."""
+
+    response: dict[str, Any]
+    """The `response` of the AdmissionReview; `write` makes the body of it."""
+
+    verdict: Literal["allowed", "denied", "patched", "skipped"]
+
+    skipped: str = ""
+    """Why nothing was looked at: one of SKIPS."""
+
+    rules: tuple[tuple[str, str], ...] = ()
+    """Rule ids, each with what became of its finding: one of VERDICTS."""
+
+
+def read(body: bytes) -> Request:
+    """Read an AdmissionReview.
+
+    Raises:
+        ReviewError: it is not JSON, or no AdmissionReview v1 with a request.
+    """
+    try:
+        request = _REVIEW.validate_python(orjson.loads(body)).request
+    except orjson.JSONDecodeError as error:
+        raise ReviewError(f"the body is not JSON: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        raise ReviewError(f"no AdmissionReview of admission.k8s.io/v1: {place}: {first['msg']}") from error
+    needed = {"CREATE": (request.object,), "UPDATE": (request.object, request.old)}
+    if not all(isinstance(one, dict) for one in needed.get(request.operation, ())):
+        raise ReviewError(f"no AdmissionReview of admission.k8s.io/v1: {request.operation} without an object")
+    return request
+
+
+def write(outcome: Outcome) -> bytes:
+    """Write the body of a reply."""
+    return orjson.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": outcome.response}
+    )
+
+
+def mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
+    """Answer a request of the mutating webhook; below ENFORCE nothing is changed, and only told."""
+    updates_job = request.kind == "Job" and request.operation == "UPDATE"
+    skipped = next(_skipped(request, policy, mode), "")
+    if not skipped and updates_job and not (policy.webhook.extend_written and mode == Mode.ENFORCE):
+        skipped = "operation"
+    if skipped:
+        return _skip(request, skipped)
+    tree, known = written(request.object, policy.minor)
+    mutation = admission.mutate(Job(tree, policy.minor, seen=request.object), policy, failed)
+    if mutation.refused:
+        return _allowed(request, [f"jobwarden: nothing was set, for it would not work: {mutation.refused}"])
+    if updates_job:
+        return _restored(request, mutation.made)
+    if not mutation.made:
+        return _allowed(request)
+    if mode < Mode.ENFORCE:
+        warnings = admission.told(mutation.made, "would") if mode == Mode.WARN else []
+        return _allowed(request, warnings, {"would-patch": _titles(mutation.made)})
+    warnings = admission.told(mutation.made)
+    if not known:
+        warnings += _keeping(request.object, mutation.made)
+    target = _settled(_edited(request.object, mutation.made), mutation, policy.minor)
+    return _patched(request, target, mutation.made, warnings)
+
+
+def validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
+    """Answer a request of the validating webhook."""
+    if skipped := next(_skipped(request, policy, mode), ""):
+        return _skip(request, skipped)
+    found = _violations(request.object, policy, failed)
+    denied, warned, noted = admission.judge(found, mode)
+    tolerated: tuple[Violation, ...] = ()
+    if denied and request.operation == "UPDATE":
+        fresh = _fresh(request, denied, _violations(request.old, policy, failed))
+        tolerated = tuple(one for one in denied if one not in fresh)
+        denied = fresh
+    by_verdict = {"denied": denied, "tolerated": tolerated, "warned": warned, "noted": noted}
+    response: dict[str, Any] = {"uid": request.uid, "allowed": not denied}
+    if denied:
+        code, reason = (
+            (422, "Invalid") if all(one.class_ == Class.HOLE for one in denied) else (403, "Forbidden")
+        )
+        message = admission.denial(request.kind, denied)
+        response["status"] = {"code": code, "reason": reason, "message": message}
+    if tolerated or warned:
+        response["warnings"] = admission.warnings((*tolerated, *warned))
+    annotations = {
+        verdict: ",".join(dict.fromkeys(one.rule for one in ones))
+        for verdict, ones in by_verdict.items()
+        if ones
+    }
+    if annotations:
+        response["auditAnnotations"] = annotations
+    rules = tuple((one.rule, verdict) for verdict, ones in by_verdict.items() for one in ones)
+    return Outcome(response, "denied" if denied else "allowed", rules=rules)
+
+
+def _skipped(request: Request, policy: Policy, mode: Mode) -> Iterator[str]:
+    """Iterate over the reasons not to look at a request; the dear ones come last."""
+    if not request.kind:
+        yield "other"
+    if request.subresource:
+        yield "subresource"
+    if request.operation not in ("CREATE", "UPDATE"):
+        yield "operation"
+    who, user = policy.webhook, request.user
+    if user.username in who.users or not who.groups.isdisjoint(user.groups):
+        yield "exempt"
+    if mode == Mode.OFF:
+        yield "off"
+    if View(request.object).at("metadata", "deletionTimestamp").given:
+        yield "deleting"
+    if request.operation == "UPDATE" and same(request.object.get("spec"), request.old.get("spec")):
+        yield "unchanged"
+
+
+def _skip(request: Request, reason: str) -> Outcome:
+    return Outcome({"uid": request.uid, "allowed": True}, "skipped", reason)
+
+
+def _allowed(
+    request: Request, warnings: Sequence[str] = (), annotations: dict[str, str] | None = None
+) -> Outcome:
+    response: dict[str, Any] = {"uid": request.uid, "allowed": True}
+    if warnings:
+        response["warnings"] = warnings
+    if annotations:
+        response["auditAnnotations"] = annotations
+    return Outcome(response, "allowed")
+
+
+def _titles(made: Iterable[Violation]) -> str:
+    return "; ".join(dict.fromkeys(one.fix.title for one in made if one.fix))
+
+
+def _edited(tree: Any, made: Iterable[Violation]) -> Any:
+    """Make fixes in the object as the API server has it."""
+    return apply(tree, [edit for one in made if one.fix for edit in one.fix.edits])
+
+
+def _settled(target: Any, mutation: admission.Mutation, minor: int) -> Any:
+    """Remove defaults that no longer fit the object: the API server sets them again after each patch."""
+    steps = {step for one in mutation.made if one.fix for edit in one.fix.edits for step in edit.path}
+    if steps.isdisjoint(DEPENDED_ON):
+        return target
+    return apply(target, list(_stale(target, mutation.tree, defaulted(mutation.tree, minor), ())))
+
+
+def _stale(target: Any, wrote: Any, filled: Any, path: Path) -> Iterator[Remove]:
+    """Iterate over what nobody wrote, and what the API server would now fill in otherwise."""
+    below = target if isinstance(target, dict) else range(len(View(target)))
+    for step in below:
+        value, known, default = (View(one).at(step) for one in (target, wrote, filled))
+        if known.given:
+            yield from _stale(value.value, known.value, default.value, (*path, step))
+        elif default.given and not same(value.value, default.value):
+            yield Remove((*path, step))
+
+
+def _patched(request: Request, target: Any, made: Sequence[Violation], warnings: list[str]) -> Outcome:
+    """Patch the object; a patch that does not apply would be an error of the API server for the user."""
+    patch = difference(request.object, target)
+    if not same(patched(request.object, patch), target):
+        raise PatchError(f"the patch {patch} does not make what it should")
+    response = {
+        "uid": request.uid,
+        "allowed": True,
+        "patchType": "JSONPatch",
+        "patch": b64encode(orjson.dumps(patch)).decode(),
+        "warnings": warnings,
+        "auditAnnotations": {"patched": _titles(made)},
+    }
+    return Outcome(response, "patched", rules=tuple((one.rule, "patched") for one in made))
+
+
+def _keeping(tree: Any, made: Iterable[Violation]) -> list[str]:
+    """Say how to keep a default that somebody may have chosen."""
+    return [
+        f"{one.rule}: to keep {quoted(old.value)}, which is the default, annotate {IGNORE}: {one.rule}"
+        for one in made
+        if one.fix
+        for edit in one.fix.edits
+        if (old := View(tree).at(*edit.path)).given
+    ]
+
+
+def _restored(request: Request, made: Sequence[Violation]) -> Outcome:
+    """Put back what was added to a Job's template at its creation, if it is the stored template then."""
+    old, tree = request.old, request.object
+    template = View(old).at("spec", "template").value
+    ours = [one for one in made if one.fix and all(edit.path[:2] == _TEMPLATE for edit in one.fix.edits)]
+    target = _edited(tree, ours)
+    if not ours or not same(View(target).at("spec", "template").value, template):
+        return _allowed(request)
+    return _patched(request, target, ours, [])
+
+
+def _violations(tree: Any, policy: Policy, failed: Failed) -> list[Violation]:
+    """Check an object that the API server has filled; what its defaults mend is no finding."""
+    job = Job(written(tree, policy.minor).tree, policy.minor, seen=tree)
+    return [one for one in policy.check(job, failed) if not admission.is_settled(job, one)]
+
+
+def _fresh(request: Request, denied: Sequence[Violation], old: Iterable[Violation]) -> tuple[Violation, ...]:
+    """Return the violations that an update brings; it may be denied for those only."""
+    known = {_identity(one, request.old) for one in old}
+    fresh = tuple(one for one in denied if _identity(one, request.object) not in known)
+    if request.kind == "CronJob":
+        return fresh
+    return tuple(one for one in fresh if _changes(request, one.path[:2]))
+
+
+def _identity(violation: Violation, tree: Any) -> tuple[Any, ...]:
+    """Return what stays the same when the containers of an object are put in another order."""
+    view, steps = View(tree), []
+    for step in violation.path:
+        view = view.at(step)
+        name = view.at("name").as_str()
+        steps.append(name if isinstance(step, int) and name else step)
+    return violation.rule, violation.message, *steps
+
+
+def _changes(request: Request, path: Path) -> bool:
+    """Tell whether an update of a Job changes a field that people change."""
+    before, after = (View(one).at(*path).value for one in (request.old, request.object))
+    return path[-1] in _CHANGED_BY_PEOPLE and not same(before, after)
