@@ -31,7 +31,10 @@ _WARNINGS = 16
 
 
 class Mode(IntEnum):
-    """How far the policy goes in a namespace: the label `jobwarden.io/mode`."""
+    """How far the policy goes in a namespace: the label `jobwarden.io/mode`.
+
+    Each is the gravest Severity that is left.
+    """
 
     OFF = 0
     """Nothing is looked at."""
@@ -62,9 +65,9 @@ class Mutation(NamedTuple):
 class Judgement(NamedTuple):
     """What speaks against an object, by its consequence."""
 
-    denied: tuple[Violation, ...]
-    warned: tuple[Violation, ...]
-    noted: tuple[Violation, ...]
+    denied: list[Violation]
+    warned: list[Violation]
+    noted: list[Violation]
 
 
 class Foretold(NamedTuple):
@@ -175,14 +178,12 @@ def is_settled(job: Job, violation: Violation) -> bool:
 
 def judge(violations: Iterable[Violation], mode: Mode) -> Judgement:
     """Sort findings by what a namespace's mode makes of them; what the API server rejects, it says itself."""
-    sorted_: dict[Severity, list[Violation]] = {severity: [] for severity in Severity}
+    judgement = Judgement([], [], [])
     for violation in violations:
-        if violation.class_ != Class.SERVER:
-            sorted_[min(violation.severity, Severity(mode))].append(violation)
-    denied, warned, noted = (
-        tuple(sorted_[severity]) for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)
-    )
-    return Judgement(denied, warned, noted)
+        severity = min(violation.severity, mode)
+        if violation.class_ != Class.SERVER and severity:
+            judgement[Severity.ERROR - severity].append(violation)
+    return judgement
 
 
 def denial(kind: str, denied: Sequence[Violation]) -> str:

@@ -181,25 +181,31 @@ class Struct:
 
 
 class Each:
-    """Fills the items of a list."""
+    """Fills the items of a list; with `having`, it costs next to nothing where no item has that field."""
 
-    def __init__(self, item: Fill) -> None:
-        self._item = item
+    def __init__(self, item: Fill, having: str = "") -> None:
+        self._item, self._having = item, having
 
     def fill(self, value: Any) -> Any:
         """Fill every item."""
-        if not isinstance(value, list):
+        if not self._concerns(value):
             return value
         filled = [self._item.fill(old) for old in value]
         return value if all(map(is_, filled, value)) else filled
 
     def bare(self, value: Any, written: Any) -> Any:
         """Bare every item."""
-        if not isinstance(value, list):
+        if not self._concerns(value):
             return value
         known = written if isinstance(written, list) else ()
         bare = list(map(self._item.bare, value, chain(known, repeat(None))))
         return value if all(map(is_, bare, value)) else bare
+
+    def _concerns(self, value: Any) -> bool:
+        having = self._having
+        return isinstance(value, list) and (
+            not having or any(having in item for item in value if isinstance(item, dict))
+        )
 
 
 class Only:

@@ -134,7 +134,7 @@ _CONTAINERS = Each(
         _pull_policy("image", "imagePullPolicy"),
         Always(resources=AsIs()),
         Inside(
-            env=Each(Only("valueFrom", _VALUE_FROM)),
+            env=Each(Only("valueFrom", _VALUE_FROM), having="valueFrom"),
             ports=Each(Struct(empty(protocol="TCP"))),
             livenessProbe=_PROBE,
             readinessProbe=_PROBE,

@@ -56,7 +56,7 @@ def guards_of(metadata: View, spec: View, template_metadata: View, pod: View) ->
         pod: the Pod's spec.
     """
     annotations, labels = metadata.at("annotations").entries, metadata.at("labels").entries
-    owner = _controller(metadata)
+    owner = _controller(metadata) if "ownerReferences" in metadata.entries else ""
     manual = annotations.get("cronjob.kubernetes.io/instantiate") == "manual"
     manager = spec.at("managedBy").as_str()
     return Guards(
@@ -91,7 +91,7 @@ def _gitops(annotations: dict[str, Any], labels: dict[str, Any]) -> bool:
         return True
     if labels.get("app.kubernetes.io/managed-by") == "Helm" and annotations.get("meta.helm.sh/release-name"):
         return True
-    return any(key.startswith(_GITOPS_PREFIXES) for where in (annotations, labels) for key in where)
+    return any(key.startswith(_GITOPS_PREFIXES) for key in (*annotations, *labels))
 
 
 def _partial(metadata: View, spec: View, pod: View) -> bool:
@@ -102,7 +102,7 @@ def _partial(metadata: View, spec: View, pod: View) -> bool:
     containers = pod.at("containers").value
     if not isinstance(containers, list):
         return True
-    if any(key.startswith("$") for view in (metadata, spec, pod) for key in view.entries):
+    if any(key[:1] == "$" for key in (*metadata.entries, *spec.entries, *pod.entries)):
         return True
     return any(
         isinstance(container, dict) and (container.get("image") is None or "$patch" in container)

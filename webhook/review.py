@@ -168,10 +168,10 @@ def validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Ou
         return _skip(request, skipped)
     found = _violations(request.object, policy, failed)
     denied, warned, noted = admission.judge(found, mode)
-    tolerated: tuple[Violation, ...] = ()
+    tolerated: list[Violation] = []
     if denied and request.operation == "UPDATE":
         fresh = _fresh(request, denied, _violations(request.old, policy, failed))
-        tolerated = tuple(one for one in denied if one not in fresh)
+        tolerated = [one for one in denied if one not in fresh]
         denied = fresh
     by_verdict = {"denied": denied, "tolerated": tolerated, "warned": warned, "noted": noted}
     response: dict[str, Any] = {"uid": request.uid, "allowed": not denied}
@@ -182,7 +182,7 @@ def validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Ou
         message = admission.denial(request.kind, denied)
         response["status"] = {"code": code, "reason": reason, "message": message}
     if tolerated or warned:
-        response["warnings"] = admission.warnings((*tolerated, *warned))
+        response["warnings"] = admission.warnings(tolerated + warned)
     annotations = {
         verdict: ",".join(dict.fromkeys(one.rule for one in ones))
         for verdict, ones in by_verdict.items()
@@ -300,13 +300,13 @@ def _violations(tree: Any, policy: Policy, failed: Failed) -> list[Violation]:
     return [one for one in policy.check(job, failed) if not admission.is_settled(job, one)]
 
 
-def _fresh(request: Request, denied: Sequence[Violation], old: Iterable[Violation]) -> tuple[Violation, ...]:
+def _fresh(request: Request, denied: Sequence[Violation], old: Iterable[Violation]) -> list[Violation]:
     """Return the violations that an update brings; it may be denied for those only."""
     known = {_identity(one, request.old) for one in old}
-    fresh = tuple(one for one in denied if _identity(one, request.object) not in known)
+    fresh = [one for one in denied if _identity(one, request.object) not in known]
     if request.kind == "CronJob":
         return fresh
-    return tuple(one for one in fresh if _changes(request, one.path[:2]))
+    return [one for one in fresh if _changes(request, one.path[:2])]
 
 
 def _identity(violation: Violation, tree: Any) -> tuple[Any, ...]:

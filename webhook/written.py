@@ -54,15 +54,18 @@ def written(tree: dict[str, Any], minor: int) -> Written:
 
 def _aligned(applied: Any, tree: dict[str, Any]) -> Any:
     """Put the containers of a configuration where the object has those of the same name."""
-    for pod in (("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec")):
-        for key in ("containers", "initContainers"):
-            path = (*pod, key)
-            ours, theirs = View(tree).at(*path), View(applied).at(*path)
-            names = [item.at("name").value for item in ours.items()]
-            if isinstance(theirs.value, list) and names != [item.at("name").value for item in theirs.items()]:
-                by_name = {str(item.at("name").value): item.value for item in theirs.items()}
-                applied = apply(applied, (Set(path, [by_name.get(str(name)) for name in names]),))
+    base = ("spec", "jobTemplate", "spec") if tree.get("kind") == "CronJob" else ("spec",)
+    pod, known = (View(one).at(*base, "template", "spec") for one in (tree, applied))
+    for key in ("containers", "initContainers"):
+        ours, theirs = _names(pod.entries.get(key)), _names(known.entries.get(key))
+        if ours != theirs and theirs:
+            by_name = dict(zip(theirs, known.entries[key], strict=True))
+            applied = apply(applied, (Set((*known.path, key), [by_name.get(name) for name in ours]),))
     return applied
+
+
+def _names(containers: Any) -> list[str]:
+    return [View(one).at("name").as_str() or "" for one in containers] if isinstance(containers, list) else []
 
 
 def _has_nothings(text: str) -> bool:
