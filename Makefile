@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 EXAMPLES := manifests/examples
-CODE := $(wildcard lint webhook tests benchmarks)
+CODE := $(wildcard lint webhook tests benchmarks demo)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
@@ -17,11 +17,12 @@ help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: demo
-demo: .venv/installed  ## Lint the examples, and show the fixes of one of them.
+demo: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Lint the examples, fix one, and show what the webhook does.
 	@echo '$$ jobwarden lint $(EXAMPLES)'
 	@$(BIN)/jobwarden lint $(EXAMPLES) || test $$? -eq 1
 	@set -- $(EXAMPLES)/*.yaml; echo "\$$ jobwarden lint --fix --diff $$1"; \
 	$(BIN)/jobwarden lint --fix --diff "$$1" || test $$? -eq 1
+	@$(BIN)/python demo/admission.py
 
 .PHONY: test
 test: check  ## Check, then run all tests (PYTEST_ARGS='-n 2' shares them out).
@@ -76,12 +77,12 @@ clean:  ## Remove what these commands made.
 
 .venv/installed: .venv/place pyproject.toml
 	@echo 'Installing jobwarden into .venv ...'
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[webhook]'
 	@touch $@
 
 .venv/test: .venv/installed
 	@echo 'Installing the tools for checks and tests into .venv ...'
-	@$(PIP) install --editable '.[webhook]' --group test
+	@$(PIP) install --group test
 	@touch $@
 
 .PHONY: again

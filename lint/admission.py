@@ -3,7 +3,7 @@
 One text for both: the webhook answers with it, and `jobwarden lint --as-admission` foretells it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
@@ -26,8 +26,8 @@ _ATOMIC = frozenset(("nodeSelector",))
 WARNING_LENGTH = 120
 """Characters of one warning, as the API server's documentation recommends."""
 
-_WARNINGS = 16
-"""All warnings of all webhooks share 4096 bytes."""
+_LINES = 16
+"""After so many no more are begun: the warnings of all webhooks share 4096 bytes."""
 
 
 class Mode(IntEnum):
@@ -196,34 +196,30 @@ def denial(kind: str, denied: Sequence[Violation]) -> str:
 
 
 def warnings(violations: Sequence[Violation]) -> list[str]:
-    """Write a warning for each finding, of at most WARNING_LENGTH characters, and for a few at most."""
-    lines = [_cut(f"{one.rule}: ", dotted(one.path), f": {one.message}") for one in violations[:_WARNINGS]]
-    if more := len(violations) - len(lines):
-        lines.append(f"jobwarden: {more} more findings: run jobwarden lint on the manifest")
+    """Write what a user is to know of findings, in lines of at most WARNING_LENGTH characters."""
+    lines: list[str] = []
+    for number, one in enumerate(violations):
+        if len(lines) >= _LINES:
+            lines.append(
+                f"jobwarden: {len(violations) - number} more findings: run jobwarden lint on the manifest"
+            )
+            break
+        lines += _wrapped(f"{one.rule}: {dotted(one.path)}: {one.message}", " ")
     return lines
 
 
-def _cut(rule: str, path: str, message: str) -> str:
-    """Shorten a line: at first the way to the Pod, which is always the same, then the end of the message."""
-    for way in ("spec.jobTemplate.spec.template.spec.", "spec.template.spec."):
-        if len(rule + path + message) > WARNING_LENGTH:
-            path = path.removeprefix(way)
-    line = rule + path + message
-    return line if len(line) <= WARNING_LENGTH else f"{line[: WARNING_LENGTH - 3]}..."
-
-
-def told(made: Sequence[Violation], would: str = "") -> list[str]:
-    """Say what was set: on one line, if it is not too long; `would` goes before it where nothing was."""
+def told(made: Iterable[Violation], would: str = "") -> list[str]:
+    """Say what was set; `would` goes before it where nothing was."""
     titles = dict.fromkeys(one.fix.title for one in made if one.fix)
-    return list(_lines(f"jobwarden {would}".rstrip() + ": ", titles))
+    return _wrapped(f"jobwarden {would}".rstrip() + f": {'; '.join(titles)}", "; ") if titles else []
 
 
-def _lines(start: str, parts: Iterable[str]) -> Iterator[str]:
-    line = ""
-    for part in parts:
-        if line and len(line) + len(part) + 2 > WARNING_LENGTH:
-            yield line
-            line = ""
-        line = f"{line}; {part}" if line else f"{start}{part}"
-    if line:
-        yield line if len(line) <= WARNING_LENGTH else f"{line[: WARNING_LENGTH - 3]}..."
+def _wrapped(text: str, separator: str) -> list[str]:
+    """Break a long text at separators; what goes on is indented."""
+    lines: list[str] = []
+    while len(text) > WARNING_LENGTH and len(lines) < _LINES:
+        end = text.rfind(separator, 4, WARNING_LENGTH - len(separator.rstrip()))
+        end = WARNING_LENGTH if end < 0 else end + len(separator.rstrip())
+        lines.append(text[:end])
+        text = f"  {text[end:].lstrip()}"
+    return [*lines, text[:WARNING_LENGTH]]
