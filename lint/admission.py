@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
-from lint.edit import Edit, EditError, Remove, Set, apply, overlap, same, touched
+from lint.edit import Edit, EditError, Remove, Set, Taken, apply, same
 from lint.job import Job
-from lint.path import Path, dotted
+from lint.path import dotted
 from lint.policy import Failed, Policy, Violation
 from lint.rule import Class, Severity
 from lint.view import MISSING
@@ -26,8 +26,8 @@ _ATOMIC = frozenset(("nodeSelector",))
 WARNING_LENGTH = 120
 """Characters of one warning, as the API server's documentation recommends."""
 
-_LINES = 16
-"""After so many no more are begun: the warnings of all webhooks share 4096 bytes."""
+_LINES, _BYTES = 16, 3072
+"""What the warnings of a review take at most."""
 
 
 class Mode(IntEnum):
@@ -93,7 +93,7 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     made = mutation.made if mode == Mode.ENFORCE else ()
     after = Job(mutation.tree, job.minor) if made else job
     found = list(policy.check(after))
-    rejected = [one for one in found if one.class_ == Class.SERVER and one.severity == Severity.ERROR]
+    rejected = [one for one in found if one.class_ == Class.SERVER]
     denied, warned, _ = judge((one for one in found if not is_settled(after, one)), mode)
     lines += [] if rejected else warnings(warned)
     verdict: Literal["allowed", "patched", "denied", "rejected"] = "patched" if made else "allowed"
@@ -113,13 +113,11 @@ def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:
     tree, violations = job.object.value, list(policy.check(job, failed))
     first, made = violations, list[Violation]()
     for _ in range(_MAX_PASSES):
-        before, taken = tree, list[Path]()
+        before, taken = tree, Taken()
         for violation in violations:
             edits = _edits(job, policy, violation)
-            places = [touched(edit) for edit in edits]
-            if not edits or any(overlap(place, other) for place in places for other in taken):
+            if not edits or not taken.take(edits):
                 continue
-            taken += places
             try:
                 tree = apply(tree, edits)
             except EditError:
@@ -196,30 +194,43 @@ def denial(kind: str, denied: Sequence[Violation]) -> str:
 
 
 def warnings(violations: Sequence[Violation]) -> list[str]:
-    """Write what a user is to know of findings, in lines of at most WARNING_LENGTH characters."""
+    """Write what a user is to know of findings, as far as there is room for it."""
     lines: list[str] = []
     for number, one in enumerate(violations):
-        if len(lines) >= _LINES:
+        more = wrapped(f"{one.rule}: {dotted(one.path)}: {one.message}")
+        if not _fits([*lines, *more]):
+            rest = len(violations) - number
             lines.append(
-                f"jobwarden: {len(violations) - number} more findings: run jobwarden lint on the manifest"
+                f"jobwarden: {rest} more finding{'s' * (rest > 1)}: run jobwarden lint on the manifest"
             )
             break
-        lines += _wrapped(f"{one.rule}: {dotted(one.path)}: {one.message}", " ")
+        lines += more
     return lines
 
 
 def told(made: Iterable[Violation], would: str = "") -> list[str]:
     """Say what was set; `would` goes before it where nothing was."""
     titles = dict.fromkeys(one.fix.title for one in made if one.fix)
-    return _wrapped(f"jobwarden {would}".rstrip() + f": {'; '.join(titles)}", "; ") if titles else []
+    return wrapped(f"jobwarden {would}".rstrip() + f": {'; '.join(titles)}", "; ") if titles else []
 
 
-def _wrapped(text: str, separator: str) -> list[str]:
-    """Break a long text at separators; what goes on is indented."""
+def _fits(lines: list[str]) -> bool:
+    """Tell whether there is room for lines: all webhooks share 4096 bytes, after which all lines are cut."""
+    return len(lines) <= _LINES and sum(len(line.encode()) for line in lines) <= _BYTES
+
+
+def wrapped(text: str, separator: str = " ") -> list[str]:
+    """Break a text at separators into lines that are not too long; those that go on are indented."""
+    if not text.isprintable():  # the API server drops such a line
+        text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
     lines: list[str] = []
-    while len(text) > WARNING_LENGTH and len(lines) < _LINES:
-        end = text.rfind(separator, 4, WARNING_LENGTH - len(separator.rstrip()))
-        end = WARNING_LENGTH if end < 0 else end + len(separator.rstrip())
+    while text:
+        end = len(text)
+        if end > WARNING_LENGTH:
+            cut = text.rfind(separator, 4, WARNING_LENGTH)
+            end = WARNING_LENGTH if cut < 0 else cut + len(separator.rstrip())
+        if not _fits([*lines, text[:end]]):
+            return [*lines[:-1], f"{lines[-1][: WARNING_LENGTH - 4]} ..."]
         lines.append(text[:end])
-        text = f"  {text[end:].lstrip()}"
-    return [*lines, text[:WARNING_LENGTH]]
+        text = f"  {text[end:].lstrip()}".rstrip()
+    return lines

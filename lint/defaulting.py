@@ -176,8 +176,13 @@ class Struct:
             step.bare(value, changed, known)
         if not changed:
             return value
-        changed = {**value, **changed}
-        return {key: one for key, one in changed.items() if one is not MISSING}
+        copy = value.copy()
+        for key, one in changed.items():
+            if one is MISSING:
+                del copy[key]
+            else:
+                copy[key] = one
+        return copy
 
 
 class Each:

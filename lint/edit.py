@@ -27,10 +27,25 @@ def touched(edit: Edit) -> Path:
     return edit.path[:-1] if isinstance(edit.path[-1], int) else edit.path
 
 
-def overlap(one: Path, other: Path) -> bool:
-    """Tell whether one place lies in the other."""
-    depth = min(len(one), len(other))
-    return one[:depth] == other[:depth]
+class Taken:
+    """Places that edits change, of which no two lie in each other."""
+
+    def __init__(self) -> None:
+        self._places = set[Path]()
+        self._above = set[Path]()
+
+    def take(self, edits: Iterable[Edit]) -> bool:
+        """Take the places of a fix, if nobody has taken any of them."""
+        places = [touched(edit) for edit in edits]
+        if any(place in self._above or self._has(place) for place in places):
+            return False
+        for place in places:
+            self._places.add(place)
+            self._above.update(place[:depth] for depth in range(len(place)))
+        return True
+
+    def _has(self, place: Path) -> bool:
+        return any(place[:depth] in self._places for depth in range(len(place) + 1))
 
 
 class EditError(Exception):

@@ -1,13 +1,13 @@
 """What the rules say of a document, with its place in the text; and the document with their fixes made."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from lint.document import Document
-from lint.edit import Edit, overlap, touched
+from lint.edit import Edit, Taken
 from lint.job import Job
 from lint.path import Path
 from lint.policy import UNUSED, Policy, Violation
@@ -128,14 +128,12 @@ def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
     made: list[Violation] = []
     refused: dict[tuple[str, Path], str] = {}
     for _ in range(_MAX_PASSES):
-        batch, taken = [], defaultdict[Path, list[Path]](list)
+        batch, taken = [], Taken()
         for one in check(document, policy):
             fix_ = one.violation.fix
             if fix_ is None or not (fix_.safe or unsafe) or (one.violation.rule, one.path) in refused:
                 continue
-            places = [touched(edit) for edit in fix_.edits]
-            if not any(overlap(place, other) for place in places for other in taken[one.base]):
-                taken[one.base] += places
+            if taken.take(_edits(one)):
                 batch.append(one)
         if not batch:
             break

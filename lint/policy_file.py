@@ -3,10 +3,19 @@
 import json
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
 import annotated_types
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from lint.compose import DocumentError
@@ -26,9 +35,13 @@ def _unless_off(value: Any) -> Any:
 class _Strict(BaseModel):
     """Keys in camelCase; unknown ones, and values of another type, are mistakes."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, alias_generator=to_camel, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing(cls, value: Any) -> Any:
+        """Take a section with nothing in it for an empty one: its last line may be commented out."""
+        return {} if value is None else value
 
 
 class _Entry(_Strict):
@@ -88,9 +101,8 @@ def load(text: str, name: str) -> Policy:
         document = parse(text)
     except DocumentError as error:
         raise PolicyError(f"{name}:{_line(text, error.index)}: {error.message}") from error
-    value = {} if document.value is None else document.value
     try:  # in JSON a list may stand for a tuple, and everything else is strict
-        file: Any = _model().model_validate_json(json.dumps(value))
+        file: Any = _model().model_validate_json(json.dumps(document.value))
     except ValidationError as error:
         raise PolicyError("\n".join(_problems(error, document, name))) from error
     settings, problems = {}, []
@@ -107,6 +119,7 @@ def load(text: str, name: str) -> Policy:
     return Policy(settings, int(file.kubernetes_version.removeprefix("1.")), webhook)
 
 
+@cache
 def _model() -> type[BaseModel]:
     """Make the model of the whole file from the parameters of the rules."""
     families = {rule.family: _section_model(rule.params) for rule in RULES if rule.family}

@@ -158,7 +158,7 @@ def _end(state: Run) -> None:
             found = {"admissions": map(report.admission_entry, state.admissions)}
         print(report.as_json(found, totals), file=state.out)
         return
-    if options.stats:
+    if options.stats and totals.rules:
         print(*report.stats(totals), sep="\n", file=state.out)
     if options.strict:
         for name in totals.templates:

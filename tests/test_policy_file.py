@@ -2,7 +2,7 @@
 
 import pytest
 
-from lint.policy import Setting
+from lint.policy import Setting, Webhook
 from lint.policy_file import PolicyError, load
 from lint.rule import Severity
 
@@ -84,3 +84,8 @@ def test_a_mistake_is_told_with_its_line(text: str, message: str) -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     assert len(wrong("a: 1\nb: 2\nttl: 3\n").splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["", "rules:", "placement:", "rules: {image-tag: }", "exempt:"])
+def test_a_section_may_be_empty(text: str) -> None:
+    assert load(text, "jobwarden.yaml").webhook == Webhook()

@@ -147,7 +147,8 @@ def mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outc
     tree, known = written(request.object, policy.minor)
     mutation = admission.mutate(Job(tree, policy.minor, seen=request.object), policy, failed)
     if mutation.refused:
-        return _allowed(request, [f"jobwarden: nothing was set, for it would not work: {mutation.refused}"])
+        reason = f"jobwarden: nothing was set, for it would not work: {mutation.refused}"
+        return _allowed(request, admission.wrapped(reason))
     if updates_job:
         return _restored(request, mutation.made)
     if not mutation.made:
@@ -246,13 +247,13 @@ def _settled(target: Any, mutation: admission.Mutation, minor: int) -> Any:
 
 
 def _stale(target: Any, wrote: Any, filled: Any, path: Path) -> Iterator[Remove]:
-    """Iterate over what nobody wrote, and what the API server would now fill in otherwise."""
+    """Iterate over defaults that the API server would not fill in now, or with another value."""
     below = target if isinstance(target, dict) else range(len(View(target)))
     for step in below:
         value, known, default = (View(one).at(step) for one in (target, wrote, filled))
         if known.given:
             yield from _stale(value.value, known.value, default.value, (*path, step))
-        elif default.given and not same(value.value, default.value):
+        elif not same(value.value, default.value):
             yield Remove((*path, step))
 
 

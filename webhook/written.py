@@ -4,6 +4,7 @@ Two places tell: the annotation of `kubectl apply`, and the managedFields of a s
 other managers list the defaults as well. Without either, a value that is the default is nobody's choice.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import zip_longest
@@ -15,6 +16,9 @@ from lint.defaults import undefaulted
 from lint.edit import EditError, Set, apply
 from lint.path import Path
 from lint.view import View
+
+_NOTHING = r'(?<!"annotations"):\s*(?:null|\[\s*\]|\{\s*\})'
+"""A null or something empty, other than the annotations that kubectl adds."""
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -38,10 +42,10 @@ def written(tree: dict[str, Any], minor: int) -> Written:
     if isinstance(text, str):
         with suppress(orjson.JSONDecodeError):
             known = _aligned(orjson.loads(text), tree)
-            if _has_nothings(text):
+            if re.search(_NOTHING, text):
                 nothings += _nothings(View(known).at("spec"), tree.get("spec"))
     for fields in _applied_fields(metadata):
-        owned, lost = _owned(View(fields).at("f:spec").value, tree.get("spec"), ("spec",))
+        owned, lost = _owned(fields, tree.get("spec"), ("spec",))
         known = _joined(known, {"spec": owned})
         nothings += lost
     bare = undefaulted(tree, minor, known)
@@ -59,18 +63,16 @@ def _aligned(applied: Any, tree: dict[str, Any]) -> Any:
     for key in ("containers", "initContainers"):
         ours, theirs = _names(pod.entries.get(key)), _names(known.entries.get(key))
         if ours != theirs and theirs:
-            by_name = dict(zip(theirs, known.entries[key], strict=True))
-            applied = apply(applied, (Set((*known.path, key), [by_name.get(name) for name in ours]),))
+            by_name = dict(zip(map(str, theirs), known.entries[key], strict=True))
+            applied = apply(applied, (Set((*known.path, key), [by_name.get(str(name)) for name in ours]),))
     return applied
 
 
-def _names(containers: Any) -> list[str]:
-    return [View(one).at("name").as_str() or "" for one in containers] if isinstance(containers, list) else []
-
-
-def _has_nothings(text: str) -> bool:
-    """Tell whether a configuration holds nulls or empties, other than the annotations that kubectl adds."""
-    return "null" in text or "[]" in text or text.count("{}") > text.count('"annotations":{}')
+def _names(containers: Any) -> list[Any]:
+    """Return the names of containers, None for what has none."""
+    if not isinstance(containers, list):
+        return []
+    return [one.get("name") if isinstance(one, dict) else None for one in containers]
 
 
 def _nothings(applied: View, tree: Any) -> Iterator[tuple[Path, Any]]:
@@ -86,30 +88,35 @@ def _nothings(applied: View, tree: Any) -> Iterator[tuple[Path, Any]]:
 
 
 def _applied_fields(metadata: View) -> Iterator[Any]:
-    """Iterate over the sets of fields (FieldsV1) that server-side applies have set."""
+    """Iterate over the sets of fields (FieldsV1) of the spec that server-side applies have set."""
     for entry in metadata.at("managedFields").items():
-        if entry.at("operation").value == "Apply":
-            yield entry.at("fieldsV1").value
+        fields = entry.at("fieldsV1", "f:spec")
+        if entry.at("operation").value == "Apply" and fields.given:
+            yield fields.value
 
 
 def _owned(fields: Any, tree: Any, path: Path) -> tuple[Any, list[tuple[Path, Any]]]:
     """Turn a set of fields into a tree of what was written, and list what the object has nothing of.
 
-    A field with none below is owned as a whole.
+    An empty set stands for a field that is owned as a whole.
     """
     lost: list[tuple[Path, Any]] = []
-    if isinstance(tree, list):
-        items = [None] * len(tree)
-        for index, item in enumerate(tree):
-            for below in _of_item(fields, item):
-                items[index], more = _owned(below, item, (*path, index))
-                lost += more
-        return (items if any(items) else tree), lost
-    steps = {key[2:]: below for key, below in View(fields).entries.items() if key.startswith("f:")}
-    if not steps or not isinstance(tree, dict):
+    if fields == {}:
         return tree, lost
+    if isinstance(tree, list):
+        items = _items(fields)
+        known = [None] * len(tree)
+        for index, item in enumerate(tree):
+            for names, by_values in items.items():
+                if (below := by_values.get(_values(names, item))) is not None:
+                    known[index], more = _owned(below, item, (*path, index))
+                    lost += more
+        return known, lost
     owned = {}
-    for key, below in steps.items():
+    for field, below in View(fields).entries.items():
+        key = field[2:]
+        if not field.startswith("f:") or not isinstance(tree, dict):
+            continue
         if tree.get(key) is None:
             lost.append(((*path, key), None))
         else:
@@ -118,14 +125,21 @@ def _owned(fields: Any, tree: Any, path: Path) -> tuple[Any, list[tuple[Path, An
     return owned, lost
 
 
-def _of_item(fields: Any, item: Any) -> Iterator[Any]:
-    """Iterate over what a set of fields has of a list's item: its key is like `k:{"name":"main"}`."""
-    for key, below in View(fields).entries.items():
-        if key.startswith("k:"):
+def _items(fields: Any) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Sort what a set of fields has of items, under keys like `k:{"name":"main"}`, by names and values."""
+    items: dict[tuple[str, ...], dict[str, Any]] = {}
+    for field, below in View(fields).entries.items():
+        if field.startswith("k:"):
             with suppress(orjson.JSONDecodeError):
-                wanted = View(orjson.loads(key[2:])).entries
-                if wanted and isinstance(item, dict) and wanted.items() <= item.items():
-                    yield below
+                key = View(orjson.loads(field[2:])).entries
+                names = tuple(sorted(key))
+                items.setdefault(names, {})[_values(names, key)] = below
+    return items
+
+
+def _values(names: tuple[str, ...], item: Any) -> str:
+    """Return the values of an item's key, as one text."""
+    return repr([View(item).at(name).value for name in names])
 
 
 def _joined(one: Any, other: Any) -> Any:

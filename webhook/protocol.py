@@ -1,0 +1,75 @@
+"""HTTP as uvicorn reads it, with an end to all that a client can drag out or pile up.
+
+Uvicorn itself waits for ever for the rest of a request, and takes header fields of any size.
+"""
+
+import asyncio
+from time import perf_counter
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+RECEIVED = "jobwarden.received"
+"""Where the scope of a request has the time of its first byte, by `perf_counter`."""
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """A connection that always has a deadline.
+
+    A request must be there within seconds after its first byte. Before its first request, too, a connection
+    may be idle for as long as between two: Go dials ahead, and does not repeat a POST that meets a close.
+    """
+
+    receipt = 10.0
+    """For a request, in seconds."""
+    head = 64 * 1024
+    """The largest request line with header fields, in bytes."""
+    message = 16 * 1024 * 1024
+    """The largest request, with all that chunks cost: no memory, but time."""
+    most = 1000
+    """How many connections there may be. API servers have dozens; each takes 50 KB and a descriptor."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _left = head
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+        self._allow(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, up to a limit."""
+        super().data_received(data)
+        self._left -= len(data)
+        if self._left < 0:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope[RECEIVED] = perf_counter()  # type: ignore[literal-required]  # one of ours
+        self._left = self.head
+        self._allow(self.receipt)
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body."""
+        super().on_headers_complete()
+        self._left = self.message
+
+    def on_message_complete(self) -> None:
+        """End a request; whoever answers it is faster than the next deadline."""
+        super().on_message_complete()
+        self._allow(self.timeout_keep_alive)
+
+    def _allow(self, seconds: float) -> None:
+        """Set the deadline. There is no farewell: a client that drags its feet would drag it out as well."""
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
