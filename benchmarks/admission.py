@@ -3,6 +3,9 @@
 Prints microseconds of a decision in the process; requests a second over TLS against those of a Starlette
 application that echoes the same bytes (where `wrk` is installed); and what the pair of webhooks adds to a
 create on a real API server, beside a ValidatingAdmissionPolicy of similar checks (with KUBEBUILDER_ASSETS).
+
+The webhook remembers answers to objects that are alike, so three kinds of traffic are told apart: one
+manifest again and again, Jobs of one template under names of their own, and Jobs whose specs all differ.
 """
 
 import json
@@ -24,13 +27,13 @@ from typing import Any
 from lint.admission import Mode
 from lint.defaults import defaulted
 from lint.policy import Policy
-from webhook import certs, review
+from webhook import certs, envelope, review
 from webhook.written import LAST_APPLIED
 
 ROOT = Path(__file__).parents[1]
 MINOR = 37
 ROUNDS = 5
-CONNECTIONS = (1, 8, 32)
+CONNECTIONS = (1, 8)
 ECHO = """\
 import sys, uvicorn
 from starlette.applications import Starlette
@@ -47,7 +50,11 @@ uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning", t
 POST = """\
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = [==[{}]==]
+local body, number = [==[{}]==], 0
+function request()
+  number = number + 1
+  return wrk.format(nil, nil, nil, (body:gsub("NUMBER", tostring(number))))
+end
 """
 CHOSEN = {
     "backoffLimit": 2,
@@ -64,17 +71,18 @@ CHECKS = (  # what the webhooks look at in the same Job, as far as a few lines o
 )
 
 
-def job(**spec: Any) -> dict[str, Any]:
-    """Return a Job of which kubectl and the API server make an AdmissionReview of about 6 KB."""
+def job(name: str, setting: str, **spec: Any) -> dict[str, Any]:
+    """Return a Job that makes an AdmissionReview of 4 to 6 KB."""
     container = {
         "name": "report",
         "image": "registry.example.com/reports/monthly:1.4",
         "command": ["/bin/report", "--month", "2026-11"],
-        "env": [{"name": f"SETTING_{n}", "value": f"some value, number {n}"} for n in range(36)],
+        "env": [{"name": f"SETTING_{n}", "value": f"some value, number {n}"} for n in range(36)]
+        + [{"name": "SETTING", "value": setting}],
         "resources": {"requests": {"cpu": "1", "memory": "1Gi"}} if spec else {},
     }
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    metadata = {"name": "report", "namespace": "default"}
+    metadata = {"name": name, "namespace": "default"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -83,15 +91,16 @@ def job(**spec: Any) -> dict[str, Any]:
     }
 
 
-def body(tree: dict[str, Any]) -> bytes:
-    """Write the AdmissionReview that `kubectl apply` of a Job leads to."""
-    applied = {LAST_APPLIED: json.dumps(tree, separators=(",", ":"))}
-    filled = defaulted({**tree, "metadata": {**tree["metadata"], "annotations": applied}}, MINOR)
+def body(tree: dict[str, Any], *, applied: bool = True) -> bytes:
+    """Write the AdmissionReview that `kubectl apply` of a Job leads to, or that of another client."""
+    annotations = {LAST_APPLIED: json.dumps(tree, separators=(",", ":"))} if applied else {}
+    filled = defaulted({**tree, "metadata": {**tree["metadata"], "annotations": annotations}}, MINOR)
     kind = {"group": "batch", "version": "v1", "kind": "Job"}
     resource = {"group": "batch", "version": "v1", "resource": "jobs"}
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "kind": kind, "resource": resource,
-        "requestKind": kind, "requestResource": resource, "name": "report", "namespace": "default",
+        "requestKind": kind, "requestResource": resource, "name": tree["metadata"]["name"],
+        "namespace": "default",
         "operation": "CREATE", "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
         "object": filled, "oldObject": None, "dryRun": False, "options": {"kind": "CreateOptions"},
     }  # fmt: skip
@@ -99,18 +108,24 @@ def body(tree: dict[str, Any]) -> bytes:
     return json.dumps(review_, separators=(",", ":")).encode()
 
 
-BODIES = {"with nothing to do": body(job(**CHOSEN)), "to be patched": body(job())}
+BODIES = {
+    "one manifest": body(job("report", "x", **CHOSEN)),
+    "one manifest, patched": body(job("report", "x")),
+    "one template": body(job("report-NUMBER", "x", **CHOSEN), applied=False),
+    "all different": body(job("report", "NUMBER", **CHOSEN)),
+    "all different, patched": body(job("report", "NUMBER")),
+}
 
 
 def in_process() -> None:
     """Time decisions without any network."""
     policy = Policy(minor=MINOR)
-    for name, data in BODIES.items():
-        parts = []
+    for name in ("one manifest", "one manifest, patched"):
+        data, parts = BODIES[name], []
         for answer in (review.mutate, review.validate):
-            seconds = best(lambda: review.write(answer(review.read(data), policy, Mode.ENFORCE, _raise)))  # noqa: B023 - called at once
+            seconds = best(lambda: envelope.write(answer(envelope.read(data), policy, Mode.ENFORCE, _raise)))  # noqa: B023 - called at once
             parts.append(f"{answer.__name__} {seconds * 1e6:.0f} us")
-        print(f"in the process, a review of {len(data) / 1000:.1f} KB {name}: {', '.join(parts)}")
+        print(f"in the process and without a memory, {len(data) / 1000:.1f} KB, {name}: {', '.join(parts)}")
 
 
 def _raise(_rule: str, error: Exception) -> None:
@@ -136,7 +151,7 @@ def over_tls(folder: Path) -> None:
     with serving(folder) as (port, process), echoing(folder) as echo:
         for name, data in BODIES.items():
             script = folder / "post.lua"
-            script.write_text(POST.format(data.decode()))
+            script.write_text(POST.replace("{}", data.decode()))
             for connections in CONNECTIONS:
                 compare(script, connections, name, port, echo)
         status = Path(f"/proc/{process.pid}/status").read_text()
@@ -234,7 +249,7 @@ def on_a_server(folder: Path, bundle: certs.Bundle) -> None:
     with ExitStack() as running:
         server = running.enter_context(api_serving(assets, folder / "apiserver", WITHOUT_ACCOUNTS))
         port, _ = running.enter_context(serving(folder))
-        tree = job(**CHOSEN)
+        tree = job("report", "x", **CHOSEN)
         alone = creates(server, tree)
         paths = install(server, port, b64encode(bundle.ca).decode())
         time.sleep(3)

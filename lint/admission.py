@@ -126,7 +126,12 @@ def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:
         if tree is before:
             break
         violations = list(policy.check(Job(tree, job.minor), failed))
-    worse = [one for one in violations if one.class_ != Class.PRACTICE and one not in first]
+    known = {(one.rule, one.path, one.message) for one in first}
+    worse = [
+        one
+        for one in violations
+        if one.class_ != Class.PRACTICE and (one.rule, one.path, one.message) not in known
+    ]
     if worse:
         return Mutation(job.object.value, (), f"{worse[0].rule}: {worse[0].message}")
     return Mutation(tree, tuple(one for one in made if not is_settled(job, one)))

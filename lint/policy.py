@@ -127,10 +127,11 @@ class Policy:
 
         Admission cannot always tell it from one that is not, and then the annotation keeps it.
         """
-        bare = Job(undefaulted(job.object.entries, job.minor), job.minor)
-        return any(
-            True for rule, setting in self.active if rule.id == name for _ in rule.check(bare, setting.params)
-        )
+        for rule, setting in self.active:
+            if rule.id == name:
+                bare = Job(undefaulted(job.object.entries, job.minor), job.minor)
+                return any(True for _ in rule.check(bare, setting.params))
+        return False
 
     def unused(self, name: str, path: Path) -> Violation | None:
         """Report a suppression that suppressed nothing; that is right as long as its rule is switched off."""

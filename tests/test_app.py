@@ -17,13 +17,15 @@ from starlette.types import ASGIApp, Message
 
 from lint.admission import Mode
 from lint.policy import Failed, Policy
+from webhook import envelope
 from webhook import review as reviewing
 from webhook.app import FAILED, Answer, Desk, Webhook, create_app, create_probes, unlabelled
+from webhook.envelope import Outcome, Request
 from webhook.intake import BUDGET, LARGE, LIMIT, Room
+from webhook.memory import Memory
 from webhook.metrics import Metrics
 from webhook.policies import Policies
 from webhook.protocol import RECEIVED
-from webhook.review import Outcome, Request
 
 JSON = {"content-type": "application/json"}
 TEXT = "text/plain; charset=utf-8"
@@ -361,7 +363,7 @@ def test_a_bug_lets_the_object_pass_and_says_so(
 
 
 def test_a_bug_in_reading_is_no_server_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reviewing, "read", lambda _body: int("one"))
+    monkeypatch.setattr(envelope, "read", lambda _body: int("one"))
     reply = ask(server.webhook(), part(review()))
 
     assert reply
@@ -371,7 +373,9 @@ def test_a_bug_in_reading_is_no_server_error(server: Server, monkeypatch: pytest
 
 
 def test_a_rule_that_fails_is_counted_and_told(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    def failing(request: Request, _policy: Policy, _mode: Mode, failed: Failed) -> Outcome:
+    def failing(
+        request: Request, _policy: Policy, _mode: Mode, failed: Failed, _memory: Memory[Outcome]
+    ) -> Outcome:
         failed("backoff-limit", KeyError("a secret"))
         return allow(request)
 

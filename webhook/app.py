@@ -18,15 +18,16 @@ from starlette.types import Receive, Scope, Send
 
 from lint.admission import Mode
 from lint.policy import Failed, Policy
-from webhook import review
+from webhook import envelope, review
+from webhook.envelope import VERDICTS, Outcome, Request, ReviewError
 from webhook.intake import LARGE, Body, Gone, Refusal, Room, check_head, see_off
 from webhook.log import Event, stack
+from webhook.memory import Memory
 from webhook.metrics import Metrics
 from webhook.policies import Policies
 from webhook.protocol import RECEIVED
-from webhook.review import VERDICTS, Outcome, Request, ReviewError
 
-Answer = Callable[[Request, Policy, Mode, Failed], Outcome]
+Answer = Callable[[Request, Policy, Mode, Failed, Memory[Outcome]], Outcome]
 Modes = Callable[[str], Awaitable[Mode | None]]
 """Tells the mode that a namespace is labelled with; None: it has no label."""
 
@@ -54,6 +55,7 @@ class Webhook:
     def __init__(self, name: str, answer: Answer, desk: Desk) -> None:
         self._name, self._answer = name, answer
         self._policies, self._modes, self._metrics, self._room = desk
+        self._memory = Memory[Outcome]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -91,8 +93,9 @@ class Webhook:
             policy = self._policies.policy
             if mode is None:
                 mode = Mode[policy.webhook.mode.upper()]
-            outcome = self._answer(request, policy, mode, partial(self._rule_failed, request.uid))
-            reply = review.write(outcome)
+            failed = partial(self._rule_failed, request.uid)
+            outcome = self._answer(request, policy, mode, failed, self._memory)
+            reply = envelope.write(outcome)
             self._note(request, outcome, perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - why is said below
             # A bug of ours is no fault of the Job. An error status would leave it to the failurePolicy, under
@@ -100,12 +103,12 @@ class Webhook:
             self._bug(error, request.uid)
             self._metrics.refused("failed")
             response = {"uid": request.uid, "allowed": True, "warnings": [FAILED]}
-            reply = review.write(Outcome(response, "allowed"))
+            reply = envelope.write(Outcome(response, "allowed"))
         return reply
 
     def _read(self, body: bytes) -> Request:
         try:
-            return review.read(body)
+            return envelope.read(body)
         except ReviewError as error:
             raise Refusal(400, "malformed", str(error)[:1000]) from None
         except Exception as error:  # noqa: BLE001 - without a uid the only reply is an error status

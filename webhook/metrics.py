@@ -15,8 +15,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 
 from lint.version import VERSION
+from webhook.envelope import Outcome
 from webhook.intake import REASONS
-from webhook.review import Outcome
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _Metric = TypeVar("_Metric", bound=MetricWrapperBase)

@@ -1,15 +1,15 @@
 """The answer to one AdmissionReview, as a pure function of the request and the policy.
 
-The protocol is that of admission.k8s.io/v1. Patches are made from the JSON as it came: a model of the
-Kubernetes API would lose the fields that it does not know.
+Patches are made from the JSON as it came: a model of the Kubernetes API would lose the fields that it does
+not know.
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lint import admission
 from lint.admission import Mode
@@ -21,13 +21,9 @@ from lint.path import Path
 from lint.policy import IGNORE, Failed, Policy, Violation
 from lint.rule import Class, quoted
 from lint.view import View
+from webhook.envelope import Outcome, Request
+from webhook.memory import Memory, key_of
 from webhook.written import written
-
-SKIPS = ("other", "subresource", "operation", "exempt", "off", "deleting", "unchanged")
-"""Why a request is not looked at."""
-
-VERDICTS = ("denied", "tolerated", "warned", "noted", "patched")
-"""What becomes of a finding; `tolerated`: the object had it before."""
 
 _CHANGED_BY_PEOPLE = frozenset(
     "activeDeadlineSeconds backoffLimit maxFailedIndexes podReplacementPolicy ttlSecondsAfterFinished".split()
@@ -38,105 +34,12 @@ _CHANGED_BY_PEOPLE = frozenset(
 _TEMPLATE = ("spec", "template")
 
 
-class ReviewError(Exception):
-    """The body is no AdmissionReview that can be answered; the message says why."""
+Decide: TypeAlias = Callable[[Failed], Outcome]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Resource(_Part):
-    """What is asked for, by its group and name."""
-
-    group: str = ""
-    version: str = ""
-    resource: str = ""
-
-
-class User(_Part):
-    """Who asks."""
-
-    username: str = ""
-    groups: list[str] = []
-
-
-class Request(_Part):
-    """The request of an AdmissionReview, as far as it matters."""
-
-    uid: Annotated[str, Field(min_length=1)]
-    operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
-    resource: Resource
-    subresource: str = Field(default="", alias="subResource")
-    name: str = ""
-    """Empty at the mutation of an object whose name is yet to be generated."""
-    namespace: str = ""
-    user: User = Field(default=User(), alias="userInfo")
-    dry_run: bool | None = Field(default=False, alias="dryRun")
-    object: Any = None
-    old: Any = Field(default=None, alias="oldObject")
-
-    @property
-    def kind(self) -> str:
-        """`Job`, `CronJob`, or nothing for what else there is."""
-        resource = self.resource
-        if (resource.group, resource.version) != ("batch", "v1"):
-            return ""
-        return {"jobs": "Job", "cronjobs": "CronJob"}.get(resource.resource, "")
-
-
-class _Review(_Part):
-    api_version: Literal["admission.k8s.io/v1"] = Field(alias="apiVersion")
-    kind: Literal["AdmissionReview"]
-    request: Request
-
-
-_REVIEW = TypeAdapter(_Review)
-
-
-class Outcome(NamedTuple):
-    """What is decided, and what logs and metrics want to know of it."""
-
-    response: dict[str, Any]
-    """The `response` of the AdmissionReview; `write` makes the body of it."""
-
-    verdict: Literal["allowed", "denied", "patched", "skipped"]
-
-    skipped: str = ""
-    """Why nothing was looked at: one of SKIPS."""
-
-    rules: tuple[tuple[str, str], ...] = ()
-    """Rule ids, each with what became of its finding: one of VERDICTS."""
-
-
-def read(body: bytes) -> Request:
-    """Read an AdmissionReview.
-
-    Raises:
-        ReviewError: it is not JSON, or no AdmissionReview v1 with a request.
-    """
-    try:
-        request = _REVIEW.validate_python(orjson.loads(body)).request
-    except orjson.JSONDecodeError as error:
-        raise ReviewError(f"the body is not JSON: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise ReviewError(f"no AdmissionReview of admission.k8s.io/v1: {place}: {first['msg']}") from error
-    needed = {"CREATE": (request.object,), "UPDATE": (request.object, request.old)}
-    if not all(isinstance(one, dict) for one in needed.get(request.operation, ())):
-        raise ReviewError(f"no AdmissionReview of admission.k8s.io/v1: {request.operation} without an object")
-    return request
-
-
-def write(outcome: Outcome) -> bytes:
-    """Write the body of a reply."""
-    return orjson.dumps(
-        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": outcome.response}
-    )
-
-
-def mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
+def mutate(
+    request: Request, policy: Policy, mode: Mode, failed: Failed, memory: Memory[Outcome] | None = None
+) -> Outcome:
     """Answer a request of the mutating webhook; below ENFORCE nothing is changed, and only told."""
     updates_job = request.kind == "Job" and request.operation == "UPDATE"
     skipped = next(_skipped(request, policy, mode), "")
@@ -144,12 +47,52 @@ def mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outc
         skipped = "operation"
     if skipped:
         return _skip(request, skipped)
+    decide = partial(_mutate, request, policy, mode)
+    return _remembered(request, policy, mode, decide, memory)(failed)
+
+
+def validate(
+    request: Request, policy: Policy, mode: Mode, failed: Failed, memory: Memory[Outcome] | None = None
+) -> Outcome:
+    """Answer a request of the validating webhook."""
+    if skipped := next(_skipped(request, policy, mode), ""):
+        return _skip(request, skipped)
+    decide = partial(_validate, request, policy, mode)
+    return _remembered(request, policy, mode, decide, memory)(failed)
+
+
+def _remembered(
+    request: Request, policy: Policy, mode: Mode, decide: Decide, memory: Memory[Outcome] | None
+) -> Decide:
+    """Decide no more than once about the creation of objects that are alike."""
+    if memory is None or request.operation != "CREATE":
+        return decide
+    key = key_of(request.object, request.namespace, mode.name)
+
+    def remember(failed: Failed) -> Outcome:
+        outcome = memory.get(policy, key)
+        if outcome is None:
+            failures: list[str] = []  # what a rule failed at is not kept
+
+            def note(rule: str, error: Exception) -> None:
+                failures.append(rule)
+                failed(rule, error)
+
+            outcome = decide(note)
+            if not failures:
+                memory.keep(key, outcome)
+        return outcome._replace(response={**outcome.response, "uid": request.uid})
+
+    return remember
+
+
+def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
     tree, known = written(request.object, policy.minor)
     mutation = admission.mutate(Job(tree, policy.minor, seen=request.object), policy, failed)
     if mutation.refused:
         reason = f"jobwarden: nothing was set, for it would not work: {mutation.refused}"
         return _allowed(request, admission.wrapped(reason))
-    if updates_job:
+    if request.kind == "Job" and request.operation == "UPDATE":
         return _restored(request, mutation.made)
     if not mutation.made:
         return _allowed(request)
@@ -163,10 +106,7 @@ def mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outc
     return _patched(request, target, mutation.made, warnings)
 
 
-def validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
-    """Answer a request of the validating webhook."""
-    if skipped := next(_skipped(request, policy, mode), ""):
-        return _skip(request, skipped)
+def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
     found = _violations(request.object, policy, failed)
     denied, warned, noted = admission.judge(found, mode)
     tolerated: list[Violation] = []

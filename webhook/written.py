@@ -4,7 +4,6 @@ Two places tell: the annotation of `kubectl apply`, and the managedFields of a s
 other managers list the defaults as well. Without either, a value that is the default is nobody's choice.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import zip_longest
@@ -17,10 +16,9 @@ from lint.edit import EditError, Set, apply
 from lint.path import Path
 from lint.view import View
 
-_NOTHING = r'(?<!"annotations"):\s*(?:null|\[\s*\]|\{\s*\})'
-"""A null or something empty, other than the annotations that kubectl adds."""
-
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATIONS = '"annotations":{}'
+"""What kubectl adds to a configuration without any."""
 
 
 class Written(NamedTuple):
@@ -42,7 +40,7 @@ def written(tree: dict[str, Any], minor: int) -> Written:
     if isinstance(text, str):
         with suppress(orjson.JSONDecodeError):
             known = _aligned(orjson.loads(text), tree)
-            if re.search(_NOTHING, text):
+            if "null" in text or "[]" in text or text.count("{}") > text.count(_ANNOTATIONS):
                 nothings += _nothings(View(known).at("spec"), tree.get("spec"))
     for fields in _applied_fields(metadata):
         owned, lost = _owned(fields, tree.get("spec"), ("spec",))

@@ -1,0 +1,98 @@
+"""Answers that are known already: most Jobs that a cluster sees were made from the same few templates.
+
+A CronJob's runs differ in their names, identities and times alone. Rules that look at those find nothing in
+ordinary ones, so the answer to one run is the answer to the next.
+"""
+
+import re
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+_Answer = TypeVar("_Answer")
+
+_MANY = 512
+_LARGE = 32 * 1024
+"""Bytes of an object of which no answer is kept."""
+
+_OWN = frozenset("creationTimestamp generation managedFields name resourceVersion selfLink uid".split())
+"""What metadata have for each object alone: of managedFields the times, of names the ordinary ones."""
+
+_GENERATED = frozenset(
+    "batch.kubernetes.io/controller-uid batch.kubernetes.io/job-name controller-uid job-name"
+    " batch.kubernetes.io/cronjob-scheduled-timestamp".split()
+)
+"""Labels and annotations whose values are as unique."""
+
+_ORDINARY = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+"""Names that leave room for everything, and that no rule has anything to say of."""
+
+
+class Memory(Generic[_Answer]):
+    """Answers by what they depend on, for one policy at a time; the oldest are forgotten first."""
+
+    def __init__(self) -> None:
+        self._policy: object = None
+        self._answers: dict[bytes, _Answer] = {}
+
+    def get(self, policy: object, key: bytes) -> _Answer | None:
+        """Return the answer to what `key` stands for, if it is known."""
+        if policy is not self._policy:
+            self._policy, self._answers = policy, {}
+        answer = self._answers.pop(key, None)
+        if answer is not None:
+            self._answers[key] = answer  # the youngest again
+        return answer
+
+    def keep(self, key: bytes, answer: _Answer) -> None:
+        """Remember an answer under the policy of the last `get`."""
+        if len(key) <= _LARGE:
+            self._answers[key] = answer
+        if len(self._answers) > _MANY:
+            del self._answers[next(iter(self._answers))]
+
+
+def key_of(tree: dict[str, Any], *more: str) -> bytes:
+    """Return what answers about an object depend on: all of it but what is its own; `more` besides it."""
+    metadata = tree.get("metadata")
+    if not isinstance(metadata, dict):
+        return orjson.dumps([tree, more])
+    name = metadata.get("name")
+    if isinstance(name, str) and _ORDINARY.fullmatch(name):
+        name = True
+    applied = [
+        entry.get("fieldsV1")
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("operation") == "Apply"
+    ]
+    alike = {
+        "metadata": _alike({key: value for key, value in metadata.items() if key not in _OWN}),
+        "spec": _alike_spec(tree.get("spec")),
+    }
+    return orjson.dumps([{**tree, **alike}, name, applied, more])
+
+
+def _alike_spec(spec: Any) -> Any:
+    """Leave out what the API server generates for a Job: in its selector, and in the labels of its Pods."""
+    if not isinstance(spec, dict):
+        return spec
+    alike = dict(spec)
+    template, selector = spec.get("template"), spec.get("selector")
+    if isinstance(selector, dict) and isinstance(selector.get("matchLabels"), dict):
+        alike["selector"] = {**selector, "matchLabels": _unnamed(selector["matchLabels"])}
+    if isinstance(template, dict) and isinstance(template.get("metadata"), dict):
+        alike["template"] = {**template, "metadata": _alike(template["metadata"])}
+    return alike
+
+
+def _alike(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the values of generated labels and annotations."""
+    kinds = [kind for kind in ("labels", "annotations") if isinstance(metadata.get(kind), dict)]
+    return {**metadata, **{kind: _unnamed(metadata[kind]) for kind in kinds}}
+
+
+def _unnamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out generated values; that they are there counts."""
+    if _GENERATED.isdisjoint(values):
+        return values
+    return {key: key not in _GENERATED and value for key, value in values.items()}
