@@ -89,7 +89,7 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     """Say what becomes of an object that is applied as it is written."""
     mode = Mode[policy.webhook.mode.upper()]
     mutation = mutate(job, policy)
-    lines = told(mutation.made, "" if mode == Mode.ENFORCE else "would") if mode > Mode.AUDIT else []
+    lines = told(mutation, mode)
     made = mutation.made if mode == Mode.ENFORCE else ()
     after = Job(mutation.tree, job.minor) if made else job
     found = list(policy.check(after))
@@ -213,10 +213,21 @@ def warnings(violations: Sequence[Violation]) -> list[str]:
     return lines
 
 
-def told(made: Iterable[Violation], would: str = "") -> list[str]:
-    """Say what was set; `would` goes before it where nothing was."""
-    titles = dict.fromkeys(one.fix.title for one in made if one.fix)
-    return wrapped(f"jobwarden {would}".rstrip() + f": {'; '.join(titles)}", "; ") if titles else []
+def told(mutation: Mutation, mode: Mode) -> list[str]:
+    """Say what was set, what would be if the mode went so far, or why nothing is."""
+    if mode < Mode.WARN:
+        return []
+    if mutation.refused:
+        return wrapped(f"jobwarden: nothing was set, for it would not work: {mutation.refused}")
+    if not mutation.made:
+        return []
+    who = "jobwarden" if mode == Mode.ENFORCE else "jobwarden would"
+    return wrapped(f"{who}: {titles(mutation.made)}", "; ")
+
+
+def titles(made: Iterable[Violation]) -> str:
+    """Name what fixes do, each thing once."""
+    return "; ".join(dict.fromkeys(one.fix.title for one in made if one.fix))
 
 
 def _fits(lines: list[str]) -> bool:

@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     ValidationError,
     create_model,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -36,12 +35,6 @@ class _Strict(BaseModel):
     """Keys in camelCase; unknown ones, and values of another type, are mistakes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing(cls, value: Any) -> Any:
-        """Take a section with nothing in it for an empty one: its last line may be commented out."""
-        return {} if value is None else value
 
 
 class _Entry(_Strict):
@@ -102,7 +95,7 @@ def load(text: str, name: str) -> Policy:
     except DocumentError as error:
         raise PolicyError(f"{name}:{_line(text, error.index)}: {error.message}") from error
     try:  # in JSON a list may stand for a tuple, and everything else is strict
-        file: Any = _model().model_validate_json(json.dumps(document.value))
+        file: Any = _model().model_validate_json(json.dumps(_filled(document.value)))
     except ValidationError as error:
         raise PolicyError("\n".join(_problems(error, document, name))) from error
     settings, problems = {}, []
@@ -117,6 +110,17 @@ def load(text: str, name: str) -> Policy:
     exempt = file.exempt
     webhook = Webhook(file.mode, frozenset(exempt.users), frozenset(exempt.groups), file.extend_written)
     return Policy(settings, int(file.kubernetes_version.removeprefix("1.")), webhook)
+
+
+def _filled(value: Any) -> Any:
+    """Take sections with nothing in them for empty ones: their last lines may be commented out."""
+    if not isinstance(value, dict):
+        return {} if value is None else value
+    sections = {field.alias for field in _model().model_fields.values() if field.default_factory}
+    value = {key: {} if one is None and key in sections else one for key, one in value.items()}
+    if isinstance(value.get("rules"), dict):
+        value["rules"] = {key: {} if one is None else one for key, one in value["rules"].items()}
+    return value
 
 
 @cache

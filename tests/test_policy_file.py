@@ -89,3 +89,11 @@ def test_all_mistakes_are_told_at_once() -> None:
 @pytest.mark.parametrize("text", ["", "rules:", "placement:", "rules: {image-tag: }", "exempt:"])
 def test_a_section_may_be_empty(text: str) -> None:
     assert load(text, "jobwarden.yaml").webhook == Webhook()
+
+
+def test_lists_are_read() -> None:
+    text = "exempt: {users: [robot], groups: [a, b]}\nrules: {image-tag: {allow: [busybox]}}"
+    policy = load(text, "jobwarden.yaml")
+
+    assert (policy.webhook.users, policy.webhook.groups) == ({"robot"}, {"a", "b"})
+    assert policy.settings["image-tag"].params.allow == ("busybox",)

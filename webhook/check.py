@@ -25,6 +25,10 @@ from webhook.installation import (
 )
 from webhook.rotation import MUTATING, VALIDATING
 
+_UNASKED = (
+    "asked directly, the webhook has something to say. Why the API server does not ask may be told above; if "
+    "not, look at namespaceSelector and matchConditions, and for 'failed calling webhook' in its log"
+)
 _POD = {"restartPolicy": "Never", "containers": [{"name": "check", "image": "check:1"}]}
 _JOB = {
     "apiVersion": "batch/v1",
@@ -118,12 +122,12 @@ def _job(cluster: Cluster, namespace: str, found: list[Webhook]) -> Iterator[Lin
     except ClusterError as error:
         yield _refusal(text, error, found)
         return
-    ours = "; ".join(warning for warning in warnings if "jobwarden" in warning)
+    ours = "".join(f"\n{warning}" for warning in warnings if "jobwarden" in warning)
     label = _label(cluster, namespace)
     if "jobwarden failed" in ours:
-        yield Line("FAIL", f"{text}: {ours}", "please report the bug that the log shows")
+        yield Line("FAIL", f"{text} is answered:{ours}", "please report the bug that the log shows")
     elif ours:
-        yield Line("ok", f"{text}: {ours}")
+        yield Line("ok", f"{text} is answered:{ours}")
     elif label in ("off", "audit"):
         advice = "give another --namespace"
         yield Line("skip", f"{text}: not a word, as the namespace has the label {MODE_LABEL}={label}", advice)
@@ -158,17 +162,11 @@ def _silence(text: str, cluster: Cluster, review: Any, found: list[Webhook]) -> 
         return Line("FAIL", text, "there is no mutating webhook, or you may not look at it")
     try:
         response = _ask(cluster, mutating[0], review)
-    except (ClusterError, OSError, HTTPException, orjson.JSONDecodeError) as error:
+    except (ClusterError, OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         advice = f"failurePolicy Ignore lets Jobs through when nobody answers; asked directly: {error}"
         return Line("FAIL", text, advice)
     if response.get("patch") or response.get("warnings"):
-        advice = (
-            "asked directly, the webhook has something to say: the lines above, or the namespaceSelector and "
-        )
-        advice += (
-            "the matchConditions, say why the API server does not ask; or its log: failed calling webhook"
-        )
-        return Line("FAIL", text, advice)
+        return Line("FAIL", text, _UNASKED)
     return Line("skip", f"{text}, and the webhook, asked directly, agrees: the policy leaves nothing to set")
 
 
@@ -180,7 +178,10 @@ def _ask(cluster: Cluster, webhook: Webhook, review: Any) -> Any:
     with closing(webhook.connection()) as connection:
         body = orjson.dumps(review)
         connection.request("POST", webhook.url.path, body, {"Content-Type": "application/json"})
-        return orjson.loads(connection.getresponse().read())["response"]
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise HTTPException(f"{answer.status} {answer.reason}")
+        return orjson.loads(answer.read())["response"]
 
 
 def _review(namespace: str, job: Any) -> Any:

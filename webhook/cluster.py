@@ -86,8 +86,10 @@ class Cluster:
             else:
                 load_kube_config(kubeconfig, context, configuration, persist_config=False)
         except _UNREADABLE as error:
-            way = f"the kubeconfig {kubeconfig}" if kubeconfig else "a Pod's account, nor a kubeconfig given"
-            raise ClusterError(f"no way into a cluster by {way}: {error}") from error
+            reason = (
+                f"kubeconfig {kubeconfig}" if kubeconfig else "this is no Pod, and there is no --kubeconfig"
+            )
+            raise ClusterError(f"{reason}: {str(error).rstrip('.')}") from error
         return cls(configuration)
 
     def get(self, path: str, **query: str) -> Any:
@@ -216,6 +218,8 @@ class Namespaces:
             began = time.monotonic()
             self._stream = self._cluster.watch(_NAMESPACES, version)
             with closing(self._stream):
+                if self._stopping.is_set():  # there was no stream yet to shut down
+                    return
                 for event in events(self._stream):
                     metadata = event["object"]["metadata"]
                     version = metadata["resourceVersion"]

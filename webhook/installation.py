@@ -23,7 +23,7 @@ _PATHS = {MUTATING: "/mutate", VALIDATING: "/validate"}
 _PATIENCE = 5  # seconds
 _SOON = 20  # days; what is renewed in time has 30 left
 _APPLY = "apply the manifests: kubectl apply -k manifests/"
-_HEALING = "the webhook (or cert-manager) mends that within a minute or so; else its log says what hinders it"
+HEALING = "the webhook (or cert-manager) mends that within a minute or so; else its log says what hinders it"
 
 
 class Line(NamedTuple):
@@ -57,7 +57,7 @@ class Webhook(NamedTuple):
         if service := self.service:
             host = f"{service['name']}.{service['namespace']}.svc"
             return urlsplit(f"https://{host}:{service.get('port', 443)}{service.get('path', '/')}")
-        return urlsplit(self.tree["clientConfig"]["url"])
+        return urlsplit(str(self.tree["clientConfig"]["url"]))
 
     def connection(self) -> HTTPSConnection:
         """Return a connection that trusts whom API servers do: without a caBundle, whom the system trusts."""
@@ -109,9 +109,9 @@ def look_at_ca_bundle(webhook: Webhook, now: datetime) -> Iterator[Line]:
         try:
             yield _life(f"{webhook.name}: the CA in its caBundle", expires(webhook.ca), now)
         except CertificateError as error:
-            yield Line("FAIL", f"{webhook.name}: its caBundle is of no use: {error}", _HEALING)
+            yield Line("FAIL", f"{webhook.name}: its caBundle is of no use: {error}", HEALING)
     elif webhook.service:
-        yield Line("FAIL", f"{webhook.name}: its caBundle is empty, so no API server trusts it", _HEALING)
+        yield Line("FAIL", f"{webhook.name}: its caBundle is empty, so no API server trusts it", HEALING)
 
 
 def look_at_endpoints(cluster: Cluster, namespace: str, name: str) -> Iterator[Line]:
@@ -142,7 +142,7 @@ def look_at_secret(
         if webhook.service and webhook.ca:
             reason = problem(certificate, key, webhook.ca, webhook.url.hostname or "", now)
             verified = Line("ok", f"{webhook.name}: its caBundle verifies the certificate of {what}")
-            yield Line("FAIL", f"{webhook.name}: {what}: {reason}", _HEALING) if reason else verified
+            yield Line("FAIL", f"{webhook.name}: {what}: {reason}", HEALING) if reason else verified
     with suppress(CertificateError):
         yield _life(f"the certificate of {what}", expires(certificate), now)
 
@@ -158,7 +158,7 @@ def look_at_server(webhook: Webhook) -> Iterator[Line]:
         connection.connect()
         yield Line("ok", f"{what} answers, and its certificate is verified")
     except ssl.SSLError as error:
-        yield Line("FAIL", f"{what} answers, but the API server does not trust it: {error}", _HEALING)
+        yield Line("FAIL", f"{what} answers, but the API server does not trust it: {error}", HEALING)
     except OSError as error:
         yield Line("FAIL", f"{what} does not answer from here: {error}", "is it running?")
     finally:
@@ -168,5 +168,5 @@ def look_at_server(webhook: Webhook) -> Iterator[Line]:
 def _life(what: str, end: datetime, now: datetime) -> Line:
     days = (end - now).days
     if end <= now:
-        return Line("FAIL", f"{what} expired at {end:%F %R} UTC", _HEALING)
+        return Line("FAIL", f"{what} expired at {end:%F %R} UTC", HEALING)
     return Line("warn" if days < _SOON else "ok", f"{what} expires in {days} days")

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
+from lint.view import MISSING, View
+
 _Answer = TypeVar("_Answer")
 
 _MANY = 512
@@ -53,23 +55,27 @@ class Memory(Generic[_Answer]):
 
 
 def key_of(tree: dict[str, Any], *more: str) -> bytes:
-    """Return what answers about an object depend on: all of it but what is its own; `more` besides it."""
-    metadata = tree.get("metadata")
-    if not isinstance(metadata, dict):
-        return orjson.dumps([tree, more])
-    name = metadata.get("name")
+    """Return what answers about an object depend on: all of it but what is its own; `more` besides it.
+
+    What no API server sends has no key: it is empty.
+    """
+    metadata = View(tree).at("metadata")
+    name = metadata.at("name").value
     if isinstance(name, str) and _ORDINARY.fullmatch(name):
         name = True
     applied = [
-        entry.get("fieldsV1")
-        for entry in metadata.get("managedFields") or ()
-        if entry.get("operation") == "Apply"
+        entry.at("fieldsV1").entries
+        for entry in metadata.at("managedFields").items()
+        if entry.at("operation").value == "Apply"
     ]
     alike = {
-        "metadata": _alike({key: value for key, value in metadata.items() if key not in _OWN}),
+        "metadata": _alike({key: value for key, value in metadata.entries.items() if key not in _OWN}),
         "spec": _alike_spec(tree.get("spec")),
     }
-    return orjson.dumps([{**tree, **alike}, name, applied, more])
+    try:
+        return orjson.dumps([{**tree, **alike}, None if name is MISSING else name, applied, more])
+    except TypeError:  # it is nested too deep
+        return b""
 
 
 def _alike_spec(spec: Any) -> Any:

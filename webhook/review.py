@@ -68,6 +68,8 @@ def _remembered(
     if memory is None or request.operation != "CREATE":
         return decide
     key = key_of(request.object, request.namespace, mode.name)
+    if not key:
+        return decide
 
     def remember(failed: Failed) -> Outcome:
         outcome = memory.get(policy, key)
@@ -89,17 +91,13 @@ def _remembered(
 def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
     tree, known = written(request.object, policy.minor)
     mutation = admission.mutate(Job(tree, policy.minor, seen=request.object), policy, failed)
-    if mutation.refused:
-        reason = f"jobwarden: nothing was set, for it would not work: {mutation.refused}"
-        return _allowed(request, admission.wrapped(reason))
     if request.kind == "Job" and request.operation == "UPDATE":
         return _restored(request, mutation.made)
+    warnings = admission.told(mutation, mode)
     if not mutation.made:
-        return _allowed(request)
+        return _allowed(request, warnings)
     if mode < Mode.ENFORCE:
-        warnings = admission.told(mutation.made, "would") if mode == Mode.WARN else []
-        return _allowed(request, warnings, {"would-patch": _titles(mutation.made)})
-    warnings = admission.told(mutation.made)
+        return _allowed(request, warnings, {"would-patch": admission.titles(mutation.made)})
     if not known:
         warnings += _keeping(request.object, mutation.made)
     target = _settled(_edited(request.object, mutation.made), mutation, policy.minor)
@@ -169,10 +167,6 @@ def _allowed(
     return Outcome(response, "allowed")
 
 
-def _titles(made: Iterable[Violation]) -> str:
-    return "; ".join(dict.fromkeys(one.fix.title for one in made if one.fix))
-
-
 def _edited(tree: Any, made: Iterable[Violation]) -> Any:
     """Make fixes in the object as the API server has it."""
     return apply(tree, [edit for one in made if one.fix for edit in one.fix.edits])
@@ -208,7 +202,7 @@ def _patched(request: Request, target: Any, made: Sequence[Violation], warnings:
         "patchType": "JSONPatch",
         "patch": b64encode(orjson.dumps(patch)).decode(),
         "warnings": warnings,
-        "auditAnnotations": {"patched": _titles(made)},
+        "auditAnnotations": {"patched": admission.titles(made)},
     }
     return Outcome(response, "patched", rules=tuple((one.rule, "patched") for one in made))
 
@@ -255,8 +249,8 @@ def _identity(violation: Violation, tree: Any) -> tuple[Any, ...]:
     view, steps = View(tree), []
     for step in violation.path:
         view = view.at(step)
-        name = view.at("name").as_str()
-        steps.append(name if isinstance(step, int) and name else step)
+        own = view.at("name").value if isinstance(view.value, dict) else view.value
+        steps.append(own if isinstance(step, int) and isinstance(own, str) else step)
     return violation.rule, violation.message, *steps
 
 

@@ -168,7 +168,11 @@ class Rotation:
         Raises:
             ClusterError: something is not done, and has to be tried again; the rest is.
         """
-        _undisturbed(self._go_round)
+        try:
+            _undisturbed(self._go_round)
+        finally:
+            pair = self._certificates.pair
+            self.problem = self._configurations.problem(pair, self.names[0], self.now())
 
     def _go_round(self) -> None:
         now = self.now()
@@ -179,7 +183,6 @@ class Rotation:
             self._write(secret, later)
         self._serve(later)
         failures += self._configurations.install(later.ca)
-        self.problem = self._configurations.problem(self._certificates.pair, self.names[0], now)
         if failures:
             raise failures[0]
 
@@ -198,7 +201,6 @@ class Rotation:
         """Write a Secret, unless somebody else has since it was read."""
         data = {key: b64encode(value).decode() for key, value in to_secret(bundle).items()}
         secret = {**secret, "data": {**(secret.get("data") or {}), **data}}
-        _LOG.info("writing Secret %s/%s", self.namespace, self.secret)
         if "resourceVersion" in secret["metadata"]:
             secret = self.cluster.put(secret_path(self.namespace, self.secret), secret)
         else:
