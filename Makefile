@@ -47,8 +47,9 @@ reference: .venv/installed  ## Write lint/rules/README.md again, from the rules.
 	@mv .venv/reference lint/rules/README.md
 
 .PHONY: bench
-bench: .venv/installed  ## Print how fast the linter is, as ratios.
+bench: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Print how fast linter and webhook are, as ratios.
 	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/admission.py
 
 .PHONY: clean
 clean:  ## Remove what these commands made.

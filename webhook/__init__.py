@@ -1,1 +1,1 @@
-"""The admission webhook will live here; there is nothing to run yet."""
+"""The admission webhook: what API servers ask about Jobs, answered by the rules of the linter."""
