@@ -27,7 +27,7 @@ WARNING_LENGTH = 120
 """Characters of one warning, as the API server's documentation recommends."""
 
 _LINES, _BYTES = 16, 3072
-"""What the warnings of a review take at most."""
+"""What the warnings of a review take at most; a denial has as many reasons."""
 
 
 class Mode(IntEnum):
@@ -125,7 +125,9 @@ def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:
             made.append(violation)
         if tree is before:
             break
-        violations = list(policy.check(Job(tree, job.minor), failed))
+        mended = Job(tree, job.minor)
+        mended.by_person = job.by_person
+        violations = list(policy.check(mended, failed))
     known = {(one.rule, one.path, one.message) for one in first}
     worse = [
         one
@@ -192,9 +194,11 @@ def judge(violations: Iterable[Violation], mode: Mode) -> Judgement:
 def denial(kind: str, denied: Sequence[Violation]) -> str:
     """Say why an object is denied, and how to mend it."""
     lines = [f"the policy does not allow this {kind}:"]
-    for one in denied:
+    for one in denied[:_LINES]:
         mend = f"{one.fix.title}; " if one.fix else ""
         lines.append(f"- {one.rule}: {dotted(one.path)}: {one.message} ({mend}jobwarden explain {one.rule})")
+    if len(denied) > _LINES:
+        lines.append(f"- and {len(denied) - _LINES} more: run jobwarden lint on the manifest")
     return "\n".join(lines)
 
 
@@ -227,7 +231,7 @@ def told(mutation: Mutation, mode: Mode) -> list[str]:
 
 def titles(made: Iterable[Violation]) -> str:
     """Name what fixes do, each thing once."""
-    return "; ".join(dict.fromkeys(one.fix.title for one in made if one.fix))
+    return "; ".join(dict.fromkeys(one.fix.title for one in made if one.fix))[:_BYTES]
 
 
 def _fits(lines: list[str]) -> bool:

@@ -37,6 +37,9 @@ class Job:
         """The keys that were written more than once in their map; known of a text only."""
         self._seen = seen
         """The object with the server's own defaults, where it has set them already."""
+        self.by_person = False
+        """No controller made it, so that a controller it names as its owner does not count: else everybody
+        could name one, and get by."""
         self.is_effective = False
         """The server's defaults are in it; it is its own `effective`, without a reference to itself: trees
         are freed without a garbage collector."""
@@ -77,7 +80,8 @@ class Job:
     @cached_property
     def guards(self) -> Guards:
         """Who else has a say about this object."""
-        return guards_of(self.metadata, self.spec, self.job_metadata, self.pod)
+        guards = guards_of(self.metadata, self.spec, self.job_metadata, self.pod)
+        return guards._replace(owned=False, cron_child=False) if self.by_person else guards
 
     @property
     def effective(self) -> "Job":
@@ -90,6 +94,7 @@ class Job:
         if self._effective is None:
             tree = defaulted(self.object.value, self.minor) if self._seen is None else self._seen
             self._effective = Job(tree, self.minor, self.comment, self.repeated)
+            self._effective.by_person = self.by_person
             self._effective.is_effective = True
         return self._effective
 

@@ -51,6 +51,11 @@ class Request(_Part):
     old: Any = Field(default=None, alias="oldObject")
 
     @property
+    def by_person(self) -> bool:
+        """Somebody asks who is no controller: those have names that begin with `system:`."""
+        return not self.user.username.startswith("system:")
+
+    @property
     def kind(self) -> str:
         """`Job`, `CronJob`, or nothing for what else there is."""
         resource = self.resource

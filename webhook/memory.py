@@ -54,7 +54,7 @@ class Memory(Generic[_Answer]):
             del self._answers[next(iter(self._answers))]
 
 
-def key_of(tree: dict[str, Any], *more: str) -> bytes:
+def key_of(tree: dict[str, Any], *more: str | bool) -> bytes:
     """Return what answers about an object depend on: all of it but what is its own; `more` besides it.
 
     What no API server sends has no key: it is empty.

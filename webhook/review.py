@@ -5,6 +5,7 @@ not know.
 """
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -34,7 +35,20 @@ _CHANGED_BY_PEOPLE = frozenset(
 _TEMPLATE = ("spec", "template")
 
 
-Decide: TypeAlias = Callable[[Failed], Outcome]
+class _Failures:
+    """Tells of each rule that fails at a request, once."""
+
+    def __init__(self, failed: Failed) -> None:
+        self._failed = failed
+        self.rules: list[str] = []
+
+    def __call__(self, rule: str, error: Exception) -> None:
+        if rule not in self.rules:
+            self.rules.append(rule)
+            self._failed(rule, error)
+
+
+_Decide: TypeAlias = Callable[[_Failures], Outcome]
 
 
 def mutate(
@@ -48,7 +62,7 @@ def mutate(
     if skipped:
         return _skip(request, skipped)
     decide = partial(_mutate, request, policy, mode)
-    return _remembered(request, policy, mode, decide, memory)(failed)
+    return _remembered(request, policy, mode, decide, memory)(_Failures(failed))
 
 
 def validate(
@@ -58,30 +72,24 @@ def validate(
     if skipped := next(_skipped(request, policy, mode), ""):
         return _skip(request, skipped)
     decide = partial(_validate, request, policy, mode)
-    return _remembered(request, policy, mode, decide, memory)(failed)
+    return _remembered(request, policy, mode, decide, memory)(_Failures(failed))
 
 
 def _remembered(
-    request: Request, policy: Policy, mode: Mode, decide: Decide, memory: Memory[Outcome] | None
-) -> Decide:
+    request: Request, policy: Policy, mode: Mode, decide: _Decide, memory: Memory[Outcome] | None
+) -> _Decide:
     """Decide no more than once about the creation of objects that are alike."""
     if memory is None or request.operation != "CREATE":
         return decide
-    key = key_of(request.object, request.namespace, mode.name)
+    key = key_of(request.object, request.namespace, mode.name, request.by_person)
     if not key:
         return decide
 
-    def remember(failed: Failed) -> Outcome:
+    def remember(failures: _Failures) -> Outcome:
         outcome = memory.get(policy, key)
         if outcome is None:
-            failures: list[str] = []  # what a rule failed at is not kept
-
-            def note(rule: str, error: Exception) -> None:
-                failures.append(rule)
-                failed(rule, error)
-
-            outcome = decide(note)
-            if not failures:
+            outcome = decide(failures)
+            if not failures.rules:
                 memory.keep(key, outcome)
         return outcome._replace(response={**outcome.response, "uid": request.uid})
 
@@ -89,8 +97,8 @@ def _remembered(
 
 
 def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
-    tree, known = written(request.object, policy.minor)
-    mutation = admission.mutate(Job(tree, policy.minor, seen=request.object), policy, failed)
+    job, known = _job(request, request.object, policy)
+    mutation = admission.mutate(job, policy, failed)
     if request.kind == "Job" and request.operation == "UPDATE":
         return _restored(request, mutation.made)
     warnings = admission.told(mutation, mode)
@@ -105,11 +113,11 @@ def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Out
 
 
 def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
-    found = _violations(request.object, policy, failed)
+    found = _violations(request, request.object, policy, failed)
     denied, warned, noted = admission.judge(found, mode)
     tolerated: list[Violation] = []
     if denied and request.operation == "UPDATE":
-        fresh = _fresh(request, denied, _violations(request.old, policy, failed))
+        fresh = _fresh(request, denied, _violations(request, request.old, policy, failed))
         tolerated = [one for one in denied if one not in fresh]
         denied = fresh
     by_verdict = {"denied": denied, "tolerated": tolerated, "warned": warned, "noted": noted}
@@ -229,28 +237,39 @@ def _restored(request: Request, made: Sequence[Violation]) -> Outcome:
     return _patched(request, target, ours, [])
 
 
-def _violations(tree: Any, policy: Policy, failed: Failed) -> list[Violation]:
+def _job(request: Request, tree: Any, policy: Policy) -> tuple[Job, bool]:
+    """Return an object as a Job, and whether it tells what was written."""
+    bare, known = written(tree, policy.minor)
+    job = Job(bare, policy.minor, seen=tree)
+    job.by_person = request.by_person
+    return job, known
+
+
+def _violations(request: Request, tree: Any, policy: Policy, failed: Failed) -> list[Violation]:
     """Check an object that the API server has filled; what its defaults mend is no finding."""
-    job = Job(written(tree, policy.minor).tree, policy.minor, seen=tree)
+    job, _ = _job(request, tree, policy)
     return [one for one in policy.check(job, failed) if not admission.is_settled(job, one)]
 
 
 def _fresh(request: Request, denied: Sequence[Violation], old: Iterable[Violation]) -> list[Violation]:
     """Return the violations that an update brings; it may be denied for those only."""
-    known = {_identity(one, request.old) for one in old}
-    fresh = [one for one in denied if _identity(one, request.object) not in known]
-    if request.kind == "CronJob":
-        return fresh
-    return [one for one in fresh if _changes(request, one.path[:2])]
+    known = Counter(_identity(one, request.old) for one in old)
+    fresh = []
+    for one in denied:
+        identity = _identity(one, request.object)
+        if known[identity]:
+            known[identity] -= 1
+        elif request.kind == "CronJob" or _changes(request, one.path[:2]):
+            fresh.append(one)
+    return fresh
 
 
 def _identity(violation: Violation, tree: Any) -> tuple[Any, ...]:
-    """Return what stays the same when the containers of an object are put in another order."""
+    """Return what stays the same when the items of a list are put in another order."""
     view, steps = View(tree), []
     for step in violation.path:
         view = view.at(step)
-        own = view.at("name").value if isinstance(view.value, dict) else view.value
-        steps.append(own if isinstance(step, int) and isinstance(own, str) else step)
+        steps.append(repr(view.at("name").as_str() or view.value) if isinstance(step, int) else step)
     return violation.rule, violation.message, *steps
 
 
