@@ -49,7 +49,7 @@ reference: .venv/installed  ## Write lint/rules/README.md again, from the rules.
 .PHONY: bench
 bench: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Print how fast linter and webhook are, as ratios.
 	@$(BIN)/python benchmarks/speed.py
-	@$(BIN)/python benchmarks/admission.py
+	@$(BIN)/python benchmarks/latency.py
 
 .PHONY: clean
 clean:  ## Remove what these commands made.

@@ -1,4 +1,4 @@
-"""How fast the webhook is, as ratios within one run: `python benchmarks/admission.py`.
+"""How fast the webhook is, as ratios within one run: `python benchmarks/latency.py`.
 
 Prints microseconds of a decision in the process; requests a second over TLS against those of a Starlette
 application that echoes the same bytes (where `wrk` is installed); and what the pair of webhooks adds to a
