@@ -326,6 +326,20 @@ def test_it_goes_on_for_a_while_not_ready_any_more(start: Start) -> None:
     assert process.page("healthz") == (200, "ok\n")
 
 
+def test_meanwhile_it_asks_clients_to_connect_elsewhere(start: Start) -> None:
+    process = start("--shutdown-delay=60")
+    connection = process.connection()
+    ask(connection, review())
+    before = connection.sock
+    process.signal()
+    wait_for(lambda: process.page("readyz")[0] == 503)
+    ask(connection, review())
+
+    assert before
+    assert not connection.sock  # the client heard `Connection: close`
+    connection.close()
+
+
 def test_a_second_signal_ends_it_at_once(start: Start) -> None:
     process = start("--shutdown-delay=60")
     process.signal()

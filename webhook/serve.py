@@ -75,6 +75,8 @@ async def run(servers: list[Server], tasks: list[Task], stopping: asyncio.Event,
     for task in ended:
         _LOG.error("stopping, because of a bug of Jobwarden", exc_info=task.exception())
     _LOG.info("not ready any more, and shutting down in %g s", delay)
+    for server in servers:
+        server.see_off()
     await asyncio.sleep(delay)
     for server in servers:
         await server.shutdown()

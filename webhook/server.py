@@ -59,6 +59,13 @@ class Server(uvicorn.Server):
         self.servers = [server]
         self.started = True
 
+    def see_off(self) -> None:
+        """Have each client connect anew for its next request, elsewhere if it can.
+
+        A connection that is closed while a client sends a request loses it: Go does not repeat a POST.
+        """
+        self.server_state.default_headers.append((b"connection", b"close"))
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Take a port, 0 for a free one; who connects has to wait until somebody serves it.
