@@ -1,7 +1,7 @@
 # Everything happens in .venv; needed beforehand are only make and Python 3.11 or newer.
 
 PYTHON ?= python3
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto --dist loadfile
 EXAMPLES := manifests/examples
 CODE := $(wildcard lint webhook tests benchmarks demo)
 BIN := .venv/bin
@@ -25,7 +25,7 @@ demo: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Lint the examples, fi
 	@$(BIN)/python demo/admission.py
 
 .PHONY: test
-test: check  ## Check, then run all tests (PYTEST_ARGS='-n 2' shares them out).
+test: check  ## Check, then run all tests, each file on one processor (PYTEST_ARGS='-k walk' runs some).
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: check
