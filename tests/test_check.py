@@ -496,6 +496,7 @@ def test_a_missing_secret_is_told(installation: Installation) -> None:
         (NOW, "the certificate was signed by CN=CA, but the CA bundle holds CN=CA"),
         (NOW - 91 * DAY, f"the certificate expired at {NOW - DAY:%Y-%m-%dT%H:%M:%SZ}"),
     ],
+    ids=["another CA", "expired"],
 )
 def test_a_certificate_that_api_servers_refuse_is_told(
     installation: Installation, born: datetime, why: str
