@@ -40,6 +40,9 @@ WITHOUT_ACCOUNTS = "--disable-admission-plugins=ServiceAccount"
 """Pods need no service account, which only a controller makes in each namespace."""
 
 _MISSING = "KUBEBUILDER_ASSETS names no folder with a kube-apiserver: `setup-envtest use -p path` prints one"
+_HANGS_UP = ConnectionError, ssl.SSLEOFError
+"""What one meets at a server that was left idle for long."""
+
 _T = TypeVar("_T")
 Done: TypeAlias = subprocess.CompletedProcess[str]
 
@@ -127,7 +130,7 @@ class ApiServer:
                 return _answer(self._connection.getresponse())
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()  # else it would wait for this answer for ever
-                if not kept or not isinstance(error, ConnectionError):  # a server hangs up on who is idle
+                if not kept or not isinstance(error, _HANGS_UP):
                     raise
         raise AssertionError
 

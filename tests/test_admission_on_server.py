@@ -81,13 +81,14 @@ def change(webhook: "Webhook", tree: Tree, patch: Tree, below: str = "") -> "Ans
     return webhook.server.request("PATCH", path_of(tree) + below, patch)
 
 
-def before(webhook: "Webhook", *trees: Tree) -> list[Tree]:
-    """Store objects before the webhook is asked about any of their namespace; return them."""
+def before(webhook: "Webhook", tree: Tree) -> Tree:
+    """Store an object before the webhook is asked about its namespace; return it."""
     namespace = webhook.server.namespace(**OFF)
-    answers = [create(webhook, tree, namespace) for tree in trees]
-    assert {answer.status for answer in answers} == {201}, answers
+    answer = create(webhook, tree, namespace)
+    assert answer.status == 201, answer
     webhook.cover(namespace)
-    return [answer.body for answer in answers]
+    stored: Tree = answer.body
+    return stored
 
 
 def decisions(webhook: "Webhook", name: str = "example") -> list[tuple[str, str]]:
@@ -181,7 +182,7 @@ def test_a_cronjob_gets_all_but_the_time_to_live(webhook: "Webhook") -> None:
 @SHIPPED
 @EVERY_MINOR
 def test_a_replaced_cronjob_gets_what_the_policy_sets(webhook: "Webhook") -> None:
-    old = before(webhook, cronjob())[0]
+    old = before(webhook, cronjob())
     assert settings(old) == {**NOT_SET, "backoffLimit": None}
 
     done = kubectl(
@@ -195,7 +196,7 @@ def test_a_replaced_cronjob_gets_what_the_policy_sets(webhook: "Webhook") -> Non
 @SHIPPED
 @EVERY_MINOR
 def test_a_job_made_of_a_cronjob_by_hand_gets_what_the_cronjob_has_not(webhook: "Webhook") -> None:
-    namespace = before(webhook, cronjob())[0]["metadata"]["namespace"]
+    namespace = before(webhook, cronjob())["metadata"]["namespace"]
 
     done = kubectl(webhook, namespace, "create job by-hand --from=cronjob/example --output=json")
 
@@ -299,7 +300,7 @@ def test_a_very_large_job_gets_what_the_policy_sets(webhook: "Webhook", size: in
 @SHIPPED
 def test_an_update_of_a_very_large_cronjob_gets_what_the_policy_sets(webhook: "Webhook") -> None:
     large = container(args=["x" * 100_000] * 14)
-    old = before(webhook, cronjob(of=job(pod={"containers": [large]})))[0]
+    old = before(webhook, cronjob(of=job(pod={"containers": [large]})))
 
     answer = change(webhook, old, {"spec": {"schedule": "5 4 * * *"}})
 
@@ -579,7 +580,7 @@ def test_kubectl_create_job_shows_why_a_job_is_denied(webhook: "Webhook") -> Non
 
 @STRICT
 def test_a_job_made_of_a_bad_cronjob_by_hand_is_denied(webhook: "Webhook") -> None:
-    namespace = before(webhook, cronjob(of=job(**BAD)))[0]["metadata"]["namespace"]
+    namespace = before(webhook, cronjob(of=job(**BAD)))["metadata"]["namespace"]
 
     done = kubectl(webhook, namespace, "create job by-hand --from=cronjob/example")
 
@@ -670,7 +671,7 @@ def untouched(webhook: "Webhook") -> bool:
 def test_the_last_finalizer_of_a_job_being_deleted_can_be_removed(webhook: "Webhook") -> None:
     bad = job(**BAD)
     bad["metadata"]["finalizers"] = ["example.com/keep"]
-    old = before(webhook, bad)[0]
+    old = before(webhook, bad)
     webhook.decisions()
 
     assert webhook.server.request("DELETE", path_of(old), propagationPolicy="Background").status == 200
@@ -687,7 +688,7 @@ def test_the_last_finalizer_of_a_job_being_deleted_can_be_removed(webhook: "Webh
 @EVERY_MINOR
 @pytest.mark.parametrize("make", [job, lambda **spec: cronjob(of=job(**spec))], ids=["Job", "CronJob"])
 def test_a_bad_object_can_be_deleted(webhook: "Webhook", make: Any) -> None:
-    old = before(webhook, make(**BAD))[0]
+    old = before(webhook, make(**BAD))
     webhook.decisions()
 
     answer = webhook.server.request("DELETE", path_of(old), propagationPolicy="Background")
@@ -699,7 +700,7 @@ def test_a_bad_object_can_be_deleted(webhook: "Webhook", make: Any) -> None:
 @STRICTEST
 @EVERY_MINOR
 def test_the_status_of_a_bad_job_can_be_written(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD))[0]
+    old = before(webhook, job(**BAD))
     webhook.decisions()
 
     answer = change(webhook, old, {"status": {"active": 1, "ready": 1}}, "/status")
@@ -713,7 +714,7 @@ def test_the_status_of_a_bad_job_can_be_written(webhook: "Webhook") -> None:
 @STRICTEST
 @EVERY_MINOR
 def test_labels_annotations_and_owners_of_a_bad_job_can_be_changed(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD))[0]
+    old = before(webhook, job(**BAD))
     owner = {"apiVersion": "example.com/v1", "kind": "Owner", "name": "owner", "uid": "1"}
     webhook.decisions()
 
@@ -728,7 +729,7 @@ def test_labels_annotations_and_owners_of_a_bad_job_can_be_changed(webhook: "Web
 @STRICTEST
 @EVERY_MINOR
 def test_a_bad_job_can_be_scaled(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD, parallelism=1, completions=9))[0]
+    old = before(webhook, job(**BAD, parallelism=1, completions=9))
     webhook.decisions()
 
     answer = change(webhook, old, {"spec": {"parallelism": 5}})
@@ -741,7 +742,7 @@ def test_a_bad_job_can_be_scaled(webhook: "Webhook") -> None:
 @STRICTEST
 @EVERY_MINOR
 def test_a_bad_job_can_be_suspended_and_resumed(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD))[0]
+    old = before(webhook, job(**BAD))
     webhook.decisions()
 
     for suspend in (True, False):
@@ -755,7 +756,7 @@ def test_a_bad_job_can_be_suspended_and_resumed(webhook: "Webhook") -> None:
 @STRICTEST
 @EVERY_MINOR
 def test_a_queue_places_a_job_as_it_resumes_it(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD, suspend=True))[0]
+    old = before(webhook, job(**BAD, suspend=True))
     wanted = json.loads(json.dumps(old))
     pod = wanted["spec"]["template"]["spec"]
     wanted["spec"]["suspend"] = False
@@ -806,7 +807,7 @@ def test_a_bad_job_can_be_applied_again(webhook: "Webhook") -> None:
 
 @STRICT
 def test_a_bad_job_can_get_better_but_not_worse(webhook: "Webhook") -> None:
-    old = before(webhook, job(**BAD))[0]
+    old = before(webhook, job(**BAD))
 
     better = change(webhook, old, {"spec": {"ttlSecondsAfterFinished": 600}})
     worse = change(webhook, old, {"spec": {"backoffLimit": 60}})
@@ -823,7 +824,7 @@ def test_a_bad_job_can_get_better_but_not_worse(webhook: "Webhook") -> None:
 def test_a_bad_cronjob_can_be_changed_where_it_is_not_bad_and_is_warned_of_the_rest(
     webhook: "Webhook",
 ) -> None:
-    old = before(webhook, cronjob(of=job(**BAD)))[0]
+    old = before(webhook, cronjob(of=job(**BAD)))
 
     answer = change(webhook, old, {"spec": {"suspend": True}})
 
