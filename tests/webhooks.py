@@ -83,7 +83,7 @@ class Webhook:
     def removed(self) -> Iterator[None]:
         """Take the webhook out of the cluster until the block ends.
 
-        It would write its CA again, but only at its next look, half a minute later.
+        It would write its CA again, but only at its next look, up to a minute later.
         """
         for kind, webhook in self._webhooks():
             (stored,) = self.server.request("GET", _path(kind)).body["webhooks"]
