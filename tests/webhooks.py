@@ -115,7 +115,7 @@ class Webhook:
 
     def wait(self) -> None:
         """Wait until the webhook is ready, and asked."""
-        self.server.wait("a webhook that is ready", self._ready)
+        self.server.wait("a webhook that is ready", self._ready, 180)
         self.server.wait("a webhook that is asked", lambda: self._asked() == {"mutate", "validate"})
 
     def flags(self) -> list[str]:
