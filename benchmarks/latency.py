@@ -24,9 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lint.admission import Mode
 from lint.defaults import defaulted
-from lint.policy import Policy
+from lint.policy import Mode, Policy
 from webhook import certs, envelope, review
 from webhook.written import LAST_APPLIED
 

@@ -4,13 +4,12 @@ One text for both: the webhook answers with it, and `jobwarden lint --as-admissi
 """
 
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
 from lint.edit import Edit, EditError, Remove, Set, Taken, apply, same
 from lint.job import Job
 from lint.path import dotted
-from lint.policy import Failed, Policy, Violation
+from lint.policy import Failed, Mode, Policy, Violation
 from lint.rule import Class, Severity
 from lint.view import MISSING
 
@@ -28,25 +27,6 @@ WARNING_LENGTH = 120
 
 _LINES, _BYTES = 16, 3072
 """What the warnings of a review take at most; a denial has as many reasons."""
-
-
-class Mode(IntEnum):
-    """How far the policy goes in a namespace: the label `jobwarden.io/mode`.
-
-    Each is the gravest Severity that is left.
-    """
-
-    OFF = 0
-    """Nothing is looked at."""
-
-    AUDIT = 1
-    """Findings are written to the audit log."""
-
-    WARN = 2
-    """The user is warned, nothing is denied and nothing changed."""
-
-    ENFORCE = 3
-    """As the policy says."""
 
 
 class Mutation(NamedTuple):
@@ -87,7 +67,7 @@ class Foretold(NamedTuple):
 
 def foretell(job: Job, policy: Policy) -> Foretold:
     """Say what becomes of an object that is applied as it is written."""
-    mode = Mode[policy.webhook.mode.upper()]
+    mode = policy.webhook.mode
     mutation = mutate(job, policy)
     lines = told(mutation, mode)
     made = mutation.made if mode == Mode.ENFORCE else ()

@@ -13,6 +13,10 @@ DEFAULT_MINOR = 35
 """The Kubernetes 1.x minor that is assumed when nobody says: the oldest that is supported upstream."""
 
 
+_MANAGED_BY = 32
+"""The first minor that knows `managedBy`: others drop it, and run the Job themselves."""
+
+
 class Job:
     """A Job or CronJob as it was written; `effective` is the same object with the server's defaults.
 
@@ -81,7 +85,11 @@ class Job:
     def guards(self) -> Guards:
         """Who else has a say about this object."""
         guards = guards_of(self.metadata, self.spec, self.job_metadata, self.pod)
-        return guards._replace(owned=False, cron_child=False) if self.by_person else guards
+        if self.by_person:
+            guards = guards._replace(owned=False, cron_child=False)
+        if self.minor < _MANAGED_BY:
+            guards = guards._replace(foreign=False)
+        return guards
 
     @property
     def effective(self) -> "Job":

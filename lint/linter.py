@@ -120,6 +120,7 @@ def foretell(document: Document, policy: Policy) -> Iterator[tuple[Path, Job, "F
     for base, job in jobs(document, policy):
         if not job.guards.partial:
             plain = Job(job.object.value, job.minor)
+            plain.by_person = True
             yield base, plain, admission.foretell(plain, policy)
 
 

@@ -1,6 +1,7 @@
 """Which rules run, with which parameters, and how much their findings matter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -45,10 +46,33 @@ class Violation(NamedTuple):
     fix: Fix | None
 
 
+class Mode(IntEnum):
+    """How far the policy goes in a namespace: the label `jobwarden.io/mode`.
+
+    Each is the gravest Severity that is left.
+    """
+
+    OFF = 0
+    """Nothing is looked at."""
+
+    AUDIT = 1
+    """Findings are written to the audit log."""
+
+    WARN = 2
+    """The user is warned, nothing is denied and nothing changed."""
+
+    ENFORCE = 3
+    """As the policy says."""
+
+
+MODES = {mode.name.lower(): mode for mode in Mode}
+"""By the words for them."""
+
+
 class Webhook(NamedTuple):
     """What a policy says of admission alone."""
 
-    mode: str = "enforce"
+    mode: Mode = Mode.ENFORCE
     """How far it goes in a namespace without the label `jobwarden.io/mode`."""
 
     users: frozenset[str] = frozenset()

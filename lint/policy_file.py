@@ -21,7 +21,7 @@ from lint.compose import DocumentError
 from lint.document import Document, parse
 from lint.job import DEFAULT_MINOR
 from lint.path import Path, dotted
-from lint.policy import Policy, Setting, Webhook
+from lint.policy import MODES, Policy, Setting, Webhook
 from lint.rule import Rule, Severity
 from lint.rules import RULES
 
@@ -108,7 +108,9 @@ def load(text: str, name: str) -> Policy:
     if problems:
         raise PolicyError("\n".join(dict.fromkeys(problems)))
     exempt = file.exempt
-    webhook = Webhook(file.mode, frozenset(exempt.users), frozenset(exempt.groups), file.extend_written)
+    webhook = Webhook(
+        MODES[file.mode], frozenset(exempt.users), frozenset(exempt.groups), file.extend_written
+    )
     return Policy(settings, int(file.kubernetes_version.removeprefix("1.")), webhook)
 
 

@@ -206,12 +206,11 @@ def write(path: str, data: bytes) -> None:
     Raises:
         OSError: it cannot be written; it is as it was.
     """
-    from tempfile import mkstemp
-
     target = os.path.realpath(path)
     known = os.stat(target)
-    descriptor, temporary = mkstemp(dir=os.path.dirname(target), prefix=".jobwarden-")
-    try:
+    temporary = os.path.join(os.path.dirname(target), f".jobwarden-{os.urandom(8).hex()}")
+    try:  # made in here, for an interrupt can come at any moment
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
             with suppress(PermissionError):

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
@@ -154,22 +154,26 @@ class ApiServer:
         )
 
     @contextmanager
-    def controllers(self) -> Iterator[None]:
+    def controllers(self, *flags: str) -> Iterator[None]:
         """Run the controllers of Jobs, namespaces and garbage until the block ends."""
         if not (self.assets / "kube-controller-manager").exists():
             pytest.skip("KUBEBUILDER_ASSETS has no kube-controller-manager, as setup-envtest has none")
-        with self.process("kube-controller-manager", *self._flags(_CONTROLLER_MANAGER)):
+        with self._program("kube-controller-manager", *self._flags(_CONTROLLER_MANAGER), *flags):
             yield
 
-    @contextmanager
-    def process(self, name: str, *flags: str) -> Iterator[None]:
+    def _program(self, name: str, *flags: str) -> AbstractContextManager[None]:
         """Run a program of the assets until the block ends."""
+        return self.process(name, str(self.assets / name), *flags)
+
+    @contextmanager
+    def process(self, name: str, *command: str) -> Iterator[None]:
+        """Run a command until the block ends; its log is called after it."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a server dies with the thread that started it: start it from the main thread")
-        command = [sys.executable, "-ISc", _LEASH, str(os.getpid()), str(self.assets / name), *flags]
+        leashed = [sys.executable, "-ISc", _LEASH, str(os.getpid()), *command]
         with open(os.devnull, "rb") as nothing, (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                command, stdin=nothing, stdout=log, stderr=log, env=self.environment, process_group=0
+                leashed, stdin=nothing, stdout=log, stderr=log, env=self.environment, process_group=0
             )
         self.processes[name] = process
         try:
@@ -203,9 +207,9 @@ class ApiServer:
         running.callback(self._connection.close)
         self._write_files()
         running.callback(shutil.rmtree, self.folder / "etcd", ignore_errors=True)
-        running.enter_context(self.process("etcd", *self._flags(_ETCD, storage=storage, peers=peers)))
+        running.enter_context(self._program("etcd", *self._flags(_ETCD, storage=storage, peers=peers)))
         flags = (*self._flags(_SERVER, storage=storage, port=port), *flags)
-        running.enter_context(self.process("kube-apiserver", *flags))
+        running.enter_context(self._program("kube-apiserver", *flags))
         self.wait("starting kube-apiserver", self._serves)
         self.minor = int(re.sub(r"\D", "", self.request("GET", "/version").body["minor"]))
 
@@ -269,22 +273,32 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+def minors() -> dict[str, Path]:
+    """Return the folders of assets by version, KUBEBUILDER_ASSETS first."""
+    more = filter(None, os.environ.get("JOBWARDEN_MORE_ASSETS", "").split(":"))
+    folders = [Path(os.environ.get("KUBEBUILDER_ASSETS", "")), *map(Path, more)]
+    return {".".join(folder.name.partition("-")[0].split(".")[:2]): folder for folder in folders}
+
+
+def needed(folder: Path) -> Path:
+    """Return a folder of assets; without an API server in it, skip, or fail where one is required."""
+    if not (folder / "kube-apiserver").exists():
+        required = os.environ.get("JOBWARDEN_REQUIRE_APISERVER") == "1"
+        (pytest.fail if required else pytest.skip)(_MISSING)
+    return folder
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests that want every API server with one after the other."""
     if "every_apiserver" in metafunc.fixturenames:
-        more = filter(None, os.environ.get("JOBWARDEN_MORE_ASSETS", "").split(":"))
-        folders = [Path(os.environ.get("KUBEBUILDER_ASSETS", "")), *map(Path, more)]
-        names = [".".join(folder.name.partition("-")[0].split(".")[:2]) for folder in folders]
+        names, folders = zip(*minors().items(), strict=True)
         metafunc.parametrize("every_apiserver", folders, ids=names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """Run the API server of KUBEBUILDER_ASSETS."""
-    folder = Path(os.environ.get("KUBEBUILDER_ASSETS", ""))
-    if not (folder / "kube-apiserver").exists():
-        required = os.environ.get("JOBWARDEN_REQUIRE_APISERVER") == "1"
-        (pytest.fail if required else pytest.skip)(_MISSING)
+    folder = needed(Path(os.environ.get("KUBEBUILDER_ASSETS", "")))
     with serving(folder, tmp_path_factory.mktemp("apiserver"), WITHOUT_ACCOUNTS) as server:
         yield server
 

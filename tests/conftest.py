@@ -40,3 +40,42 @@ def folder_of(variable: str) -> Path:
     if not os.environ.get(variable):
         pytest.skip(f"{variable} names no folder: see CONTRIBUTING.md")
     return Path(os.environ[variable])
+
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: report
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: report
+          image: report:1.4
+          resources:
+            requests: {cpu: 100m, memory: 128Mi}
+"""
+CLEAN = JOB.replace(
+    "spec:\n  template",
+    "spec:\n  backoffLimit: 3\n  activeDeadlineSeconds: 3600\n  ttlSecondsAfterFinished: 3600\n  template",
+)
+"""A manifest in which there is nothing to find."""
+
+WITHOUT_TTL = CLEAN.replace("  ttlSecondsAfterFinished: 3600\n", "")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Enter an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put(name: str, text: str | bytes) -> Path:
+    """Write a file, and the folders above it."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from lint.admission import Judgement, Mode, Mutation, denial, foretell, judge, mutate, told, warnings
+from lint.admission import Judgement, Mutation, denial, foretell, judge, mutate, told, warnings
 from lint.edit import Edit, Remove, Set
 from lint.job import Job
 from lint.path import Path
-from lint.policy import Policy, Setting, Violation, Webhook
+from lint.policy import Mode, Policy, Setting, Violation, Webhook
 from lint.policy_file import load
 from lint.rule import Class, Finding, Fix, Rule, Severity
 from lint.rules import indexed_constraints, resources_coherence

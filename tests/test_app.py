@@ -15,8 +15,7 @@ from reviews import JOB, review
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
-from lint.admission import Mode
-from lint.policy import Failed, Policy
+from lint.policy import Failed, Mode, Policy
 from webhook import envelope
 from webhook import review as reviewing
 from webhook.app import FAILED, Answer, Desk, Webhook, create_app, create_probes, unlabelled
@@ -360,6 +359,17 @@ def test_a_bug_lets_the_object_pass_and_says_so(
     assert fields["uid"] == "abc"
     assert "line" in fields["stack"]
     assert "secret" not in str(fields)
+
+
+def test_a_decision_that_cannot_be_told_stands(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(request: Request, *_: object) -> Outcome:
+        return Outcome({"uid": request.uid, "allowed": False}, "denied")
+
+    monkeypatch.setattr(server.metrics, "decided", lambda *_: int("one"))
+    reply = ask(server.webhook(denied), part(review(uid="abc")))
+
+    assert reply
+    assert json.loads(reply.body)["response"] == {"uid": "abc", "allowed": False}
 
 
 def test_a_bug_in_reading_is_no_server_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

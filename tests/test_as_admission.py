@@ -2,52 +2,18 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Command, folder_of
+from conftest import CLEAN, JOB, WITHOUT_TTL, Command, folder_of, put
 
-JOB = """\
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: report
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-        - name: report
-          image: report:1.4
-          resources:
-            requests: {cpu: 100m, memory: 128Mi}
-"""
-CLEAN = JOB.replace(
-    "spec:\n  template",
-    "spec:\n  backoffLimit: 3\n  activeDeadlineSeconds: 3600\n  ttlSecondsAfterFinished: 3600\n  template",
-)
-WITHOUT_TTL = CLEAN.replace("  ttlSecondsAfterFinished: 3600\n", "")
+pytestmark = pytest.mark.usefixtures("folder")
+
 TOO_MANY = CLEAN.replace("backoffLimit: 3", "backoffLimit: 50")
 REJECTED = CLEAN.replace("restartPolicy: Never", "restartPolicy: Always")
 STRICT = "profile: strict\n"
 TEMPLATE = "kind: Job\nmetadata:\n  name: {{ .Values.name }}\n"
 PATCH = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: report\nspec:\n  backoffLimit: 50\n"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Enter an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def put(name: str, text: str) -> Path:
-    """Write a file, and the folders above it."""
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-    return path
 
 
 # What it says.

@@ -12,44 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from conftest import CLEAN, JOB, WITHOUT_TTL, Command, put
 
-JOB = """\
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: report
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-        - name: report
-          image: report:1.4
-          resources:
-            requests: {cpu: 100m, memory: 128Mi}
-"""
-CLEAN = JOB.replace(
-    "spec:\n  template",
-    "spec:\n  backoffLimit: 3\n  activeDeadlineSeconds: 3600\n  ttlSecondsAfterFinished: 3600\n  template",
-)
-WITHOUT_TTL = CLEAN.replace("  ttlSecondsAfterFinished: 3600\n", "")
+pytestmark = pytest.mark.usefixtures("folder")
+
 WITH_TTL = CLEAN.replace("  ttlSecondsAfterFinished: 3600\n", "  ttlSecondsAfterFinished: 86400\n")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Enter an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def put(name: str, text: str | bytes) -> Path:
-    """Write a file, and the folders above it."""
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
 
 
 def test_a_clean_folder_is_told_with_what_was_read(jobwarden: Command) -> None:

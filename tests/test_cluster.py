@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes.config import incluster_config
 
-from lint.admission import Mode
+from lint.policy import Mode
 from webhook.cluster import MODE_LABEL, Cluster, ClusterError, Namespaces, pause
 
 if TYPE_CHECKING:

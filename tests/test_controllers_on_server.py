@@ -30,13 +30,7 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 @pytest.fixture(scope="module")
 def controlled(webhook: "Webhook") -> Iterator["Webhook"]:
     """Run the controllers, as long as the webhook is there; each is a user of its own."""
-    from apiserver import _CONTROLLER_MANAGER
-
-    server = webhook.server
-    if not (server.assets / "kube-controller-manager").exists():
-        pytest.skip("KUBEBUILDER_ASSETS has no kube-controller-manager, as setup-envtest has none")
-    flags = (*_CONTROLLER_MANAGER.format(folder=server.folder).split(), "--use-service-account-credentials")
-    with server.process("kube-controller-manager", *flags):
+    with webhook.server.controllers("--use-service-account-credentials"):
         yield webhook
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 import lint.rules
-from lint.admission import Mode
 from lint.defaults import defaulted
 from lint.document import parse
 from lint.linter import jobs
-from lint.policy import Policy, Setting
+from lint.policy import Mode, Policy, Setting
 from lint.rule import Bad, Good, Rule
 from webhook import review
 from webhook.envelope import Outcome, Request

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lint.policy import Policy
+from lint.policy import Mode, Policy
 from lint.policy_file import PolicyError
 from webhook.metrics import Metrics
 from webhook.policies import Policies
@@ -46,7 +46,7 @@ def test_without_a_file_it_is_the_default_policy() -> None:
 def test_the_policy_is_that_of_the_file(file: Path) -> None:
     metrics = Metrics()
 
-    assert Policies(str(file), None, metrics).policy.webhook.mode == "warn"
+    assert Policies(str(file), None, metrics).policy.webhook.mode == Mode.WARN
     assert f'jobwarden_policy_info{{hash="{hash_of(GOOD)}"}} 1.0' in exposition(metrics)
 
 
@@ -55,7 +55,7 @@ def test_the_version_of_the_server_takes_the_place_of_that_of_the_file(file: Pat
 
     assert Policies(str(file), None, Metrics()).policy.minor == 30
     policy = Policies(str(file), 36, Metrics()).policy
-    assert (policy.minor, policy.webhook.mode) == (36, "warn")
+    assert (policy.minor, policy.webhook.mode) == (36, Mode.WARN)
 
 
 @pytest.mark.parametrize("content", [b"mode: soon\n", b"\xff", b"a: [\n"])
@@ -79,7 +79,7 @@ def test_a_file_that_changes_is_used(file: Path, caplog: pytest.LogCaptureFixtur
 
     policies.look()
 
-    assert policies.policy.webhook.mode == "audit"
+    assert policies.policy.webhook.mode == Mode.AUDIT
     assert f'hash="{hash_of(OTHER)}"' in exposition(metrics)
     assert f'hash="{hash_of(GOOD)}"' not in exposition(metrics)
     assert caplog.records[-1].__dict__["fields"] == {"policy": hash_of(OTHER)}
@@ -106,7 +106,7 @@ def test_a_link_that_is_turned_is_followed(tmp_path: Path) -> None:
 
     policies.look()
 
-    assert policies.policy.webhook.mode == "audit"
+    assert policies.policy.webhook.mode == Mode.AUDIT
 
 
 def test_a_broken_file_is_told_once_and_the_last_policy_stays(
@@ -118,7 +118,7 @@ def test_a_broken_file_is_told_once_and_the_last_policy_stays(
     for _ in range(3):
         policies.look()
 
-    assert policies.policy.webhook.mode == "warn"
+    assert policies.policy.webhook.mode == Mode.WARN
     assert "jobwarden_policy_reload_failed 1.0" in exposition(metrics)
     (message,) = caplog.messages
     assert "jobwarden.yaml:1: mode: " in message
@@ -146,7 +146,7 @@ def test_a_mended_file_is_used(file: Path) -> None:
         file.write_text(text)
         policies.look()
 
-    assert policies.policy.webhook.mode == "audit"
+    assert policies.policy.webhook.mode == Mode.AUDIT
     assert "jobwarden_policy_reload_failed 0.0" in exposition(metrics)
 
 
@@ -162,7 +162,7 @@ def test_the_file_is_looked_at_again_and_again(file: Path) -> None:
     async def wait() -> None:
         task = asyncio.create_task(policies.watch(0.01))
         end = time.monotonic() + 120
-        for text, mode in ((OTHER, "audit"), (BROKEN, "audit"), (GOOD, "warn")):
+        for text, mode in ((OTHER, Mode.AUDIT), (BROKEN, Mode.AUDIT), (GOOD, Mode.WARN)):
             await asyncio.to_thread(put, file, text)
             while policies.policy.webhook.mode != mode:
                 assert time.monotonic() < end
@@ -178,5 +178,5 @@ def test_a_default_mode_stands_above_that_of_the_policy(tmp_path: Path) -> None:
     path = tmp_path / "jobwarden.yaml"
     path.write_text("mode: warn\n")
 
-    assert Policies(str(path), None, Metrics()).policy.webhook.mode == "warn"
-    assert Policies(str(path), None, Metrics(), "audit").policy.webhook.mode == "audit"
+    assert Policies(str(path), None, Metrics()).policy.webhook.mode == Mode.WARN
+    assert Policies(str(path), None, Metrics(), Mode.AUDIT).policy.webhook.mode == Mode.AUDIT

@@ -101,8 +101,6 @@ class Instance:
 
     def start(self, clock: Path | None = None) -> None:
         """Start it; with a clock, that is what tells it which certificates are due."""
-        from webhooks import process
-
         how = ("-c", _CLOCKED, str(clock)) if clock else ("-m", "webhook")
         flags = [
             f"--port={self.ports[0]}",
@@ -110,8 +108,7 @@ class Instance:
             f"--kubeconfig={self._kubeconfig}",
         ]
         command = (sys.executable, *how, "serve", "--host=127.0.0.1", "--shutdown-delay=3", *flags)
-        log = self._server.folder / f"{self.name}.log"
-        self._running.enter_context(process(self._server, log, *command))
+        self._running.enter_context(self._server.process(self.name, *command))
 
     def signal(self, number: int) -> int:
         """End it by a signal, and return its exit status."""
@@ -333,20 +330,16 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Run an API server and a balancer; other tests are not to meet them."""
-    from apiserver import _MISSING, WITHOUT_ACCOUNTS, serving
-    from webhooks import process
+    from apiserver import WITHOUT_ACCOUNTS, needed, serving
 
-    assets = Path(os.environ.get("KUBEBUILDER_ASSETS", ""))
-    if not (assets / "kube-apiserver").exists():
-        required = os.environ.get("JOBWARDEN_REQUIRE_APISERVER") == "1"
-        (pytest.fail if required else pytest.skip)(_MISSING)
+    assets = needed(Path(os.environ.get("KUBEBUILDER_ASSETS", "")))
     if not os.access(HAPROXY, os.X_OK):
         pytest.skip("there is no haproxy: apt-get install haproxy")
     folder = tmp_path_factory.mktemp("rollout")
     with serving(assets, folder, WITHOUT_ACCOUNTS) as server:
         site = Site(server, folder)
         site.install()
-        with process(server, server.folder / "haproxy.log", HAPROXY, "-db", "-f", str(site.configuration)):
+        with server.process("haproxy", HAPROXY, "-db", "-f", str(site.configuration)):
             site.server.wait("a balancer", site.balanced)
             site.wait_until("DOWN", *site.instances)
             yield site

@@ -19,7 +19,7 @@ import yaml
 from cryptography import x509
 from test_cluster import Wire, wait_for
 
-from lint.admission import Mode
+from lint.policy import Mode
 from webhook.certs import expires, issue, problem, service_names
 from webhook.cluster import MODE_LABEL, Cluster, ClusterError, Namespaces
 from webhook.rotation import (

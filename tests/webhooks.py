@@ -5,14 +5,11 @@ wants one API server of each minor uses the fixture `every_minor` as well.
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -175,34 +172,10 @@ def installed(server: "ApiServer", folder: Path, policy: str) -> Iterator[Webhoo
     """Run a webhook with a policy until the block ends."""
     webhook = Webhook(server, folder, policy)
     webhook.install()
-    with process(server, webhook.log, *_COMMAND, *webhook.flags()):
+    with server.process(webhook.log.stem, *_COMMAND, *webhook.flags()):
         webhook.wait()
         yield webhook
         webhook.uninstall()
-
-
-@contextmanager
-def process(server: "ApiServer", log: Path, *command: str) -> Iterator[None]:
-    """Run a program until the block ends, on the leash that the servers are on."""
-    from apiserver import _LEASH, _end
-
-    leashed = [sys.executable, "-ISc", _LEASH, str(os.getpid()), *command]
-    with open(os.devnull, "rb") as nothing, log.open("wb") as output:
-        started = subprocess.Popen(
-            leashed,
-            stdin=nothing,
-            stdout=output,
-            stderr=output,
-            env=server.environment,
-            cwd=ROOT,
-            process_group=0,
-        )
-    server.processes[log.stem] = started
-    try:
-        yield
-    finally:
-        del server.processes[log.stem]
-        _end(started)
 
 
 def failures(server: "ApiServer") -> list[str]:
@@ -211,20 +184,13 @@ def failures(server: "ApiServer") -> list[str]:
     return found
 
 
-@cache
-def minors() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the folders of the API servers, and the versions that they are of."""
-    more = filter(None, os.environ.get("JOBWARDEN_MORE_ASSETS", "").split(":"))
-    folders = (os.environ.get("KUBEBUILDER_ASSETS", ""), *more)
-    versions = [Path(folder).name.partition("-")[0].split(".")[:2] for folder in folders]
-    return folders, tuple(".".join(version) for version in versions)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests that want every minor with one after the other."""
     if "assets" in metafunc.fixturenames:
+        from apiserver import minors
+
         number = None if "every_minor" in metafunc.fixturenames else 1
-        folders, versions = (each[:number] for each in minors())
+        versions, folders = zip(*list(minors().items())[:number], strict=True)
         metafunc.parametrize("assets", folders, ids=versions, indirect=True, scope="session")
 
 
@@ -236,17 +202,16 @@ def every_minor() -> None:
 @pytest.fixture(scope="session")
 def assets(request: pytest.FixtureRequest) -> Path:
     """Return the folder of an API server."""
-    return Path(request.param)
+    from apiserver import needed
+
+    return needed(request.param)
 
 
 @pytest.fixture(scope="session")
 def guarded(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["ApiServer"]:
     """Run an API server for webhooks, with an audit log; other tests are not to meet them."""
-    from apiserver import _MISSING, WITHOUT_ACCOUNTS, serving
+    from apiserver import WITHOUT_ACCOUNTS, serving
 
-    if not (assets / "kube-apiserver").exists():
-        required = os.environ.get("JOBWARDEN_REQUIRE_APISERVER") == "1"
-        (pytest.fail if required else pytest.skip)(_MISSING)
     folder = tmp_path_factory.mktemp("guarded")
     policy = folder / "audit.yaml"
     policy.write_text(json.dumps(_AUDIT))

@@ -16,8 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lint.admission import Mode
-from lint.policy import Failed, Policy
+from lint.policy import Failed, Mode, Policy
 from webhook import envelope, review
 from webhook.envelope import VERDICTS, Outcome, Request, ReviewError
 from webhook.intake import LARGE, Body, Gone, Refusal, Room, check_head, see_off
@@ -92,18 +91,21 @@ class Webhook:
             mode = await self._modes(request.namespace)
             policy = self._policies.policy
             if mode is None:
-                mode = Mode[policy.webhook.mode.upper()]
+                mode = policy.webhook.mode
             failed = partial(self._rule_failed, request.uid)
             outcome = self._answer(request, policy, mode, failed, self._memory)
             reply = envelope.write(outcome)
-            self._note(request, outcome, perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - why is said below
             # A bug of ours is no fault of the Job. An error status would leave it to the failurePolicy, under
             # which either every Job like it fails, or all pass and nobody is told.
             self._bug(error, request.uid)
             self._metrics.refused("failed")
             response = {"uid": request.uid, "allowed": True, "warnings": [FAILED]}
-            reply = envelope.write(Outcome(response, "allowed"))
+            return envelope.write(Outcome(response, "allowed"))
+        try:
+            self._note(request, outcome, perf_counter() - began)
+        except Exception as error:  # noqa: BLE001 - a decision stands, whether or not it can be told
+            self._bug(error, request.uid)
         return reply
 
     def _read(self, body: bytes) -> Request:

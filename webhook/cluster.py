@@ -23,11 +23,10 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 from yaml import YAMLError
 
-from lint.admission import Mode
+from lint.policy import MODES, Mode
 from lint.version import VERSION
 
 MODE_LABEL = "jobwarden.io/mode"
-MODES = {mode.name.lower(): mode for mode in Mode}
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
 
 _LOG = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from hashlib import sha256
 
-from lint.policy import Policy
+from lint.policy import Mode, Policy
 from lint.policy_file import PolicyError, load
 from webhook.metrics import Metrics
 
@@ -19,7 +19,7 @@ class Policies:
         OSError: it cannot be read.
     """
 
-    def __init__(self, path: str, minor: int | None, metrics: Metrics, mode: str = "") -> None:
+    def __init__(self, path: str, minor: int | None, metrics: Metrics, mode: Mode | None = None) -> None:
         self._path, self._minor, self._metrics, self._mode = path, minor, metrics, mode
         self._seen: bytes | None = None
         self._problem = ""
@@ -70,7 +70,7 @@ class Policies:
     def _for_server(self, policy: Policy) -> Policy:
         """Return the policy for the server that asks, with its rules set up."""
         minor = policy.minor if self._minor is None else self._minor
-        mode = self._mode or policy.webhook.mode
+        mode = policy.webhook.mode if self._mode is None else self._mode
         policy = Policy(policy.settings, minor, policy.webhook._replace(mode=mode))
         _ = policy.active
         return policy

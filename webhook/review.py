@@ -13,13 +13,12 @@ from typing import Any, TypeAlias
 import orjson
 
 from lint import admission
-from lint.admission import Mode
 from lint.defaults import DEPENDED_ON, defaulted
-from lint.edit import Remove, apply, same
+from lint.edit import Edit, Remove, apply, same
 from lint.job import Job
 from lint.patch import PatchError, difference, patched
 from lint.path import Path
-from lint.policy import IGNORE, Failed, Policy, Violation
+from lint.policy import IGNORE, Failed, Mode, Policy, Violation
 from lint.rule import Class, quoted
 from lint.view import View
 from webhook.envelope import Outcome, Request
@@ -60,9 +59,9 @@ def mutate(
     if not skipped and updates_job and not (policy.webhook.extend_written and mode == Mode.ENFORCE):
         skipped = "operation"
     if skipped:
-        return _skip(request, skipped)
-    decide = partial(_mutate, request, policy, mode)
-    return _remembered(request, policy, mode, decide, memory)(_Failures(failed))
+        return _answer(request, Outcome({"allowed": True}, "skipped", skipped))
+    decide = _remembered(request, policy, mode, partial(_mutate, request, policy, mode), memory)
+    return _answer(request, decide(_Failures(failed)))
 
 
 def validate(
@@ -70,9 +69,14 @@ def validate(
 ) -> Outcome:
     """Answer a request of the validating webhook."""
     if skipped := next(_skipped(request, policy, mode), ""):
-        return _skip(request, skipped)
-    decide = partial(_validate, request, policy, mode)
-    return _remembered(request, policy, mode, decide, memory)(_Failures(failed))
+        return _answer(request, Outcome({"allowed": True}, "skipped", skipped))
+    decide = _remembered(request, policy, mode, partial(_validate, request, policy, mode), memory)
+    return _answer(request, decide(_Failures(failed)))
+
+
+def _answer(request: Request, outcome: Outcome) -> Outcome:
+    """Say which request an outcome is the answer to."""
+    return outcome._replace(response={"uid": request.uid, **outcome.response})
 
 
 def _remembered(
@@ -91,7 +95,7 @@ def _remembered(
             outcome = decide(failures)
             if not failures.rules:
                 memory.keep(key, outcome)
-        return outcome._replace(response={**outcome.response, "uid": request.uid})
+        return outcome
 
     return remember
 
@@ -103,12 +107,12 @@ def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Out
         return _restored(request, mutation.made)
     warnings = admission.told(mutation, mode)
     if not mutation.made:
-        return _allowed(request, warnings)
+        return _allowed(warnings)
     if mode < Mode.ENFORCE:
-        return _allowed(request, warnings, {"would-patch": admission.titles(mutation.made)})
+        return _allowed(warnings, {"would-patch": admission.titles(mutation.made)})
     if not known:
         warnings += _keeping(request.object, mutation.made)
-    target = _settled(_edited(request.object, mutation.made), mutation, policy.minor)
+    target = _settled(apply(request.object, _edits(mutation.made)), mutation, policy.minor)
     return _patched(request, target, mutation.made, warnings)
 
 
@@ -117,11 +121,10 @@ def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> O
     denied, warned, noted = admission.judge(found, mode)
     tolerated: list[Violation] = []
     if denied and request.operation == "UPDATE":
-        fresh = _fresh(request, denied, _violations(request, request.old, policy, failed))
-        tolerated = [one for one in denied if one not in fresh]
-        denied = fresh
+        old = _violations(request, request.old, policy, failed)
+        denied, tolerated = _ratcheted(request, denied, old)
     by_verdict = {"denied": denied, "tolerated": tolerated, "warned": warned, "noted": noted}
-    response: dict[str, Any] = {"uid": request.uid, "allowed": not denied}
+    response: dict[str, Any] = {"allowed": not denied}
     if denied:
         code, reason = (
             (422, "Invalid") if all(one.class_ == Class.HOLE for one in denied) else (403, "Forbidden")
@@ -160,14 +163,8 @@ def _skipped(request: Request, policy: Policy, mode: Mode) -> Iterator[str]:
         yield "unchanged"
 
 
-def _skip(request: Request, reason: str) -> Outcome:
-    return Outcome({"uid": request.uid, "allowed": True}, "skipped", reason)
-
-
-def _allowed(
-    request: Request, warnings: Sequence[str] = (), annotations: dict[str, str] | None = None
-) -> Outcome:
-    response: dict[str, Any] = {"uid": request.uid, "allowed": True}
+def _allowed(warnings: Sequence[str] = (), annotations: dict[str, str] | None = None) -> Outcome:
+    response: dict[str, Any] = {"allowed": True}
     if warnings:
         response["warnings"] = warnings
     if annotations:
@@ -175,14 +172,13 @@ def _allowed(
     return Outcome(response, "allowed")
 
 
-def _edited(tree: Any, made: Iterable[Violation]) -> Any:
-    """Make fixes in the object as the API server has it."""
-    return apply(tree, [edit for one in made if one.fix for edit in one.fix.edits])
+def _edits(made: Iterable[Violation]) -> list[Edit]:
+    return [edit for one in made if one.fix for edit in one.fix.edits]
 
 
 def _settled(target: Any, mutation: admission.Mutation, minor: int) -> Any:
     """Remove defaults that no longer fit the object: the API server sets them again after each patch."""
-    steps = {step for one in mutation.made if one.fix for edit in one.fix.edits for step in edit.path}
+    steps = {step for edit in _edits(mutation.made) for step in edit.path}
     if steps.isdisjoint(DEPENDED_ON):
         return target
     return apply(target, list(_stale(target, mutation.tree, defaulted(mutation.tree, minor), ())))
@@ -205,7 +201,6 @@ def _patched(request: Request, target: Any, made: Sequence[Violation], warnings:
     if not same(patched(request.object, patch), target):
         raise PatchError(f"the patch {patch} does not make what it should")
     response = {
-        "uid": request.uid,
         "allowed": True,
         "patchType": "JSONPatch",
         "patch": b64encode(orjson.dumps(patch)).decode(),
@@ -220,8 +215,7 @@ def _keeping(tree: Any, made: Iterable[Violation]) -> list[str]:
     return [
         f"{one.rule}: to keep {quoted(old.value)}, which is the default, annotate {IGNORE}: {one.rule}"
         for one in made
-        if one.fix
-        for edit in one.fix.edits
+        for edit in _edits([one])
         if (old := View(tree).at(*edit.path)).given
     ]
 
@@ -230,10 +224,10 @@ def _restored(request: Request, made: Sequence[Violation]) -> Outcome:
     """Put back what was added to a Job's template at its creation, if it is the stored template then."""
     old, tree = request.old, request.object
     template = View(old).at("spec", "template").value
-    ours = [one for one in made if one.fix and all(edit.path[:2] == _TEMPLATE for edit in one.fix.edits)]
-    target = _edited(tree, ours)
+    ours = [one for one in made if all(edit.path[:2] == _TEMPLATE for edit in _edits([one]))]
+    target = apply(tree, _edits(ours))
     if not ours or not same(View(target).at("spec", "template").value, template):
-        return _allowed(request)
+        return _allowed()
     return _patched(request, target, ours, [])
 
 
@@ -251,17 +245,19 @@ def _violations(request: Request, tree: Any, policy: Policy, failed: Failed) -> 
     return [one for one in policy.check(job, failed) if not admission.is_settled(job, one)]
 
 
-def _fresh(request: Request, denied: Sequence[Violation], old: Iterable[Violation]) -> list[Violation]:
-    """Return the violations that an update brings; it may be denied for those only."""
+def _ratcheted(
+    request: Request, denied: Iterable[Violation], old: Iterable[Violation]
+) -> tuple[list[Violation], list[Violation]]:
+    """Return the violations that an update is denied for, since it brings them, and the others."""
     known = Counter(_identity(one, request.old) for one in old)
-    fresh = []
+    fresh, tolerated = list[Violation](), list[Violation]()
     for one in denied:
         identity = _identity(one, request.object)
-        if known[identity]:
-            known[identity] -= 1
-        elif request.kind == "CronJob" or _changes(request, one.path[:2]):
-            fresh.append(one)
-    return fresh
+        before = known[identity] > 0
+        known[identity] -= before
+        may = request.kind == "CronJob" or _changes(request, one.path[:2])
+        (fresh if may and not before else tolerated).append(one)
+    return fresh, tolerated
 
 
 def _identity(violation: Violation, tree: Any) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lint.policy import MODES
 from lint.policy_file import PolicyError
 from webhook import log
 from webhook.app import create_app, create_probes, unlabelled
@@ -124,7 +125,8 @@ def _connect(settings: Settings) -> "Cluster | None":
 
 def _load_policy(settings: Settings, cluster: "Cluster | None", metrics: Metrics) -> Policies:
     try:
-        return Policies(settings.policy, cluster.minor if cluster else None, metrics, settings.default_mode)
+        mode = MODES.get(settings.default_mode)
+        return Policies(settings.policy, cluster.minor if cluster else None, metrics, mode)
     except PolicyError as error:
         raise UserError(f"the policy cannot be used\n{error}") from error
     except OSError as error:

@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     about = "default: info, which has a line for each decision"
     _add(servers, "--log-level", about, choices=levels, default="info", metavar="LEVEL")
     _add(servers, "--policy", "read again when it changes; default: the default policy", metavar="FILE")
+    # The policy has a mode as well, but a component of manifests/ can add a flag to any policy, and no line.
     about = "of namespaces without the label jobwarden.io/mode; default: as the policy says"
     _add(servers, "--default-mode", about, choices=("off", "audit", "warn", "enforce"), metavar="MODE")
     cluster = parser.add_argument_group("cluster")

@@ -27,9 +27,6 @@ _DISRUPTED = ("DisruptionTarget", "True")
 _SENTENCE = r"[.;!?](?:\s|$)"
 _OOM = r"(?i)\boom(?:s|ed|[- ]?kill\w*)?\b"
 _MEMORY = r"(?i)\b(?:of|on|for|enough)[- ](?:\w+[- ])?memory\b|\bmemory[- ](?:limit|kill|error)"
-_MOST = 20
-"""Rules that the API server takes; of more, failure-policy-invalid speaks."""
-
 _EVICTION = r"(?i)evict|pressure|preempt|disrupt|drain|kubelet|\bnodes?\b"
 _DENIAL = r"(?i)(?:\b(?:no|not|never|without|except)\b|n't\b)(?!\s+(?:be\s+)?(?:count|fail))"
 
@@ -80,7 +77,7 @@ def _read(view: View) -> _Rule:
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
     listed = job.spec.at("podFailurePolicy", "rules")
-    if not 0 < len(listed) <= _MOST:
+    if not 0 < len(listed) <= 20:  # the API server takes no more: see failure-policy-invalid
         return
     rules = [_read(view) for view in listed.items()]
     yield from _mistaken(job, rules)

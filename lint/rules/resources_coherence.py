@@ -12,27 +12,18 @@ how far is too far, the policy says.
 Spared are fractions of a byte that vanish in a large number, such as `0.1Gi`.
 """
 
-import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import lru_cache
-from typing import TypeAlias
 
+from lint.amounts import MI, Amounts, amounts_of, side_by_side, thousandths
 from lint.edit import Set
 from lint.families import Resources
-from lint.job import Job, is_sidecar
-from lint.quantity import parse
+from lint.job import Job
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
 from lint.view import View
 
-Amounts: TypeAlias = dict[str, int]
-"""Thousandths by resource: the server rounds all that it reads here up to them."""
-
 _HUGE = "hugepages-"
-_MI = 1000 << 20
-_MOST = Decimal(1 << 63)
-"""The server does not count that far."""
 
 
 def check(job: Job, params: Resources) -> Iterator[Finding]:
@@ -50,27 +41,9 @@ def check(job: Job, params: Resources) -> Iterator[Finding]:
         yield from unfit or _refused_pods(job, resources)
 
 
-def _amounts(resources: View, *parts: str) -> Amounts:
-    """Read parts of resources, each over those before it; what is no quantity is left out."""
-    amounts = {}
-    for part in parts:
-        written = resources.entries.get(part)
-        for key, value in written.items() if isinstance(written, dict) else ():
-            if isinstance(value, (str, int, float)) and (number := _read(value)) is not None:
-                amounts[key] = number
-    return amounts
-
-
-@lru_cache(maxsize=1024, typed=True)
-def _read(value: str | float) -> int | None:
-    """Read a quantity in thousandths."""
-    number = parse(value)
-    return None if number is None else math.ceil(min(max(number, -_MOST), _MOST) * 1000)
-
-
 def _requirements(resources: View, params: Resources, *, of_pod: bool) -> Iterator[Finding]:
     """Check requests and limits of a container, or of the Pod as a whole."""
-    requests, limits = _amounts(resources, "requests"), _amounts(resources, "limits")
+    requests, limits = amounts_of(resources, "requests"), amounts_of(resources, "limits")
     for part, amounts in (("limits", limits), ("requests", requests)):
         for key, number in amounts.items():
             if problem := _name(key, of_pod=of_pod):
@@ -78,7 +51,7 @@ def _requirements(resources: View, params: Resources, *, of_pod: bool) -> Iterat
             elif problem := _number(key, number):
                 view = resources.at(part, key)
                 yield Finding(view.path, f"{key} of {view.value} {problem}")
-            elif number < 6 * _MI and key in ("memory", "ephemeral-storage"):
+            elif number < 6 * MI and key in ("memory", "ephemeral-storage"):
                 yield from _bytes(resources.at(part, key), number, limits.get(key))
     yield from _pairs(resources, requests, limits, params)
     if whole := [key for key in (*limits, *requests) if _indivisible(key)]:
@@ -106,7 +79,7 @@ def _number(key: str, number: int) -> str:
     if number < 0:
         return "must be greater than or equal to 0"
     if key.startswith(_HUGE):
-        page = _read(key.removeprefix(_HUGE))
+        page = thousandths(key.removeprefix(_HUGE))
         if not page or page < 0 or page % 1000 or -(-number // 1000) * 1000 % page:
             return f"is not positive integer multiple of {key}"
     elif number % 1000 and _indivisible(key):
@@ -122,12 +95,12 @@ def _indivisible(key: str) -> bool:
 def _bytes(view: View, number: int, limit: int | None) -> Iterator[Finding]:
     """Doubt amounts of memory and storage that no container can do with."""
     part, key = view.path[-2:]
-    if number % 1000 and number < _MI:
+    if number % 1000 and number < MI:
         message, fix = f"{view.value} of {key} is {number / 1000:.9g} bytes", None
         if re.fullmatch("[1-9][0-9]*m", str(view.value)):
             meant = f"{view.value[:-1]}Mi"
             message += f": m stands for thousandths, {meant} is meant"
-            if limit is None or limit % 1000 or (_read(meant) or 0) <= limit:
+            if limit is None or limit % 1000 or (thousandths(meant) or 0) <= limit:
                 fix = Fix(f"set {key}: {meant}", (Set(view.path, meant),), safe=False)
         yield Finding(view.path, message, fix, Severity.WARNING, Class.PRACTICE)
     elif number and (part, key) == ("limits", "memory"):
@@ -166,16 +139,16 @@ def _missing_limits(resources: View, requests: list[str]) -> Iterator[Finding]:
 def _unfit(job: Job, resources: View) -> Iterator[Finding]:
     """Compare containers with the Pod as a whole as the server does when the Job is made."""
     for part in ("requests", "limits"):
-        amounts = _amounts(resources, part)
-        for key, total in _total(job, part).items():
+        amounts = amounts_of(resources, part)
+        for key, total in side_by_side(job, part).items():
             if total > amounts.get(key, total) and (part == "requests" or key.startswith(_HUGE)):
                 view = resources.at(part, key)
                 detail = f"must be greater than or equal to aggregate container {part} of {_text(key, total)}"
                 yield Finding(view.path, f"{key} {part[:-1]} of {view.value} {detail}")
-    limits = _amounts(resources, "limits")
+    limits = amounts_of(resources, "limits")
     for index, container in enumerate(job.containers):
         own = container.at("resources")
-        for key, number in _amounts(own, "limits").items():
+        for key, number in amounts_of(own, "limits").items():
             if number > limits.get(key, number):
                 path = (*resources.path, "containers", index, key, "limits")  # the server's own invention
                 written, most = (one.at("limits", key).value for one in (own, resources))
@@ -185,8 +158,8 @@ def _unfit(job: Job, resources: View) -> Iterator[Finding]:
 
 def _refused_pods(job: Job, resources: View) -> Iterator[Finding]:
     """Compare as the server does when Pods are made: limits are then the requests that were missing."""
-    requests, bounds = _amounts(resources, "requests"), _amounts(resources, "limits", "requests")
-    for key, total in _total(job, "limits", "requests").items():
+    requests, bounds = amounts_of(resources, "requests"), amounts_of(resources, "limits", "requests")
+    for key, total in side_by_side(job, "limits", "requests").items():
         if total > bounds.get(key, total) and not key.startswith(_HUGE):
             part = "requests" if key in requests else "limits"
             view = resources.at(part, key)
@@ -197,23 +170,9 @@ def _refused_pods(job: Job, resources: View) -> Iterator[Finding]:
             yield Finding(view.path, message, class_=Class.HOLE)
 
 
-def _total(job: Job, *parts: str) -> Amounts:
-    """Add up what runs side by side: sidecars with one init container at a time, then with all the others."""
-    running: Amounts = {}
-    most: Amounts = {}
-    for container in job.all_containers():
-        stays = "initContainers" not in container.path or is_sidecar(container)
-        for key, number in _amounts(container.at("resources"), *parts).items():
-            total = running.get(key, 0) + number
-            most[key] = max(total, most.get(key, total))
-            if stays:
-                running[key] = total
-    return most
-
-
 def _text(key: str, total: int) -> str:
     """Write a sum: 1200m of cpu, 1200Mi of anything else."""
-    return f"{total}m" if key == "cpu" else f"{total / _MI:.9g}Mi"
+    return f"{total}m" if key == "cpu" else f"{total / MI:.9g}Mi"
 
 
 def _job(resources: str, *pod: str) -> str:
