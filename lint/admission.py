@@ -71,7 +71,7 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     mutation = mutate(job, policy)
     lines = told(mutation, mode)
     made = mutation.made if mode == Mode.ENFORCE else ()
-    after = Job(mutation.tree, job.minor) if made else job
+    after = job.changed(mutation.tree) if made else job
     found = list(policy.check(after))
     rejected = [one for one in found if one.class_ == Class.SERVER]
     denied, warned, _ = judge((one for one in found if not is_settled(after, one)), mode)
@@ -105,9 +105,7 @@ def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:
             made.append(violation)
         if tree is before:
             break
-        mended = Job(tree, job.minor)
-        mended.by_person = job.by_person
-        violations = list(policy.check(mended, failed))
+        violations = list(policy.check(job.changed(tree), failed))
     known = {(one.rule, one.path, one.message) for one in first}
     worse = [
         one

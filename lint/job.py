@@ -106,6 +106,12 @@ class Job:
             self._effective.is_effective = True
         return self._effective
 
+    def changed(self, tree: Any) -> "Job":
+        """Return the Job as a change leaves it: made by whoever made it, its text no longer known."""
+        job = Job(tree, self.minor)
+        job.by_person = self.by_person
+        return job
+
     def misplaced(self, key: str, *places: View) -> bool:
         """Tell whether a key that is missing stands at a wrong place: to be moved, not to be written anew.
 

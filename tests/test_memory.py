@@ -87,7 +87,6 @@ def test_names_make_the_same_difference_with_a_memory(rule: Rule[Any], answer: A
         {**TREE, "metadata": {"name": "re.port"}},
         {**TREE, "metadata": {"name": "report", "managedFields": [{"operation": "Apply", "fieldsV1": {}}]}},
         {**TREE, "metadata": {"name": "report", "deletionTimestamp": "2026-11-25T00:00:00Z"}},
-        {**TREE, "metadata": None},
     ],
 )
 def test_what_may_matter_is_told_apart(other: dict[str, Any]) -> None:

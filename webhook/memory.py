@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from lint.view import MISSING, View
+from lint.view import View
 
 _Answer = TypeVar("_Answer")
 
@@ -59,21 +59,23 @@ def key_of(tree: dict[str, Any], *more: str | bool) -> bytes:
 
     What no API server sends has no key: it is empty.
     """
-    metadata = View(tree).at("metadata")
-    name = metadata.at("name").value
+    metadata = tree.get("metadata")
+    if not isinstance(metadata, dict):
+        return b""
+    name = metadata.get("name")
     if isinstance(name, str) and _ORDINARY.fullmatch(name):
         name = True
     applied = [
         entry.at("fieldsV1").entries
-        for entry in metadata.at("managedFields").items()
+        for entry in View(metadata.get("managedFields")).items()
         if entry.at("operation").value == "Apply"
     ]
     alike = {
-        "metadata": _alike({key: value for key, value in metadata.entries.items() if key not in _OWN}),
+        "metadata": _alike({key: value for key, value in metadata.items() if key not in _OWN}),
         "spec": _alike_spec(tree.get("spec")),
     }
     try:
-        return orjson.dumps([{**tree, **alike}, None if name is MISSING else name, applied, more])
+        return orjson.dumps([{**tree, **alike}, name, applied, more])
     except TypeError:  # it is nested too deep
         return b""
 

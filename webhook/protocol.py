@@ -28,7 +28,9 @@ class DeadlineProtocol(HttpToolsProtocol):
     most = 1000
     """How many connections there may be. API servers have dozens; each takes 50 KB and a descriptor."""
 
-    _deadline: asyncio.TimerHandle | None = None
+    _due = 0.0
+    """When the connection ends, by the clock of the loop."""
+    _look: asyncio.TimerHandle | None = None
     _left = head
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -37,11 +39,12 @@ class DeadlineProtocol(HttpToolsProtocol):
         if len(self.connections) > self.most:
             transport.abort()
         self._allow(self.timeout_keep_alive)
+        self._look_out()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
-        if self._deadline:
-            self._deadline.cancel()
+        if self._look:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -70,6 +73,11 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _allow(self, seconds: float) -> None:
         """Set the deadline. There is no farewell: a client that drags its feet would drag it out as well."""
-        if self._deadline:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+        self._due = self.loop.time() + seconds
+
+    def _look_out(self) -> None:
+        """End the connection if it is time to, or look again soon: timers of each request cost more."""
+        if self.loop.time() >= self._due:
+            self.transport.abort()
+        else:
+            self._look = self.loop.call_later(self.receipt / 8, self._look_out)
