@@ -96,9 +96,9 @@ def part(body: bytes, *, more: bool = False) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def allow(request: Request, *_: object) -> Outcome:
+def allow(*_: object) -> Outcome:
     """Answer without a look."""
-    return Outcome({"uid": request.uid, "allowed": True}, "allowed")
+    return Outcome({"allowed": True}, "allowed")
 
 
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
@@ -110,6 +110,12 @@ def test_a_review_is_answered_with_its_uid(server: Server, path: str) -> None:
     value = reply.json()
     assert (value["apiVersion"], value["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
     assert value["response"] == {"uid": "abc", "allowed": True}
+
+
+def test_each_answer_has_the_uid_of_its_question(server: Server) -> None:
+    replies = [server.client.post("/validate", content=review(uid=uid), headers=JSON) for uid in ("1", "2")]
+
+    assert [reply.json()["response"]["uid"] for reply in replies] == ["1", "2"]
 
 
 BARE = {**JOB, "spec": {"template": JOB["spec"]["template"]}}
@@ -339,9 +345,9 @@ def broken(request: Request, *_: object) -> Outcome:
     raise ValueError(f"a bug: {request.object['metadata']['annotations']['note']}")
 
 
-def unwritable(request: Request, *_: object) -> Outcome:
+def unwritable(*_: object) -> Outcome:
     """Answer what JSON cannot express."""
-    return Outcome({"uid": request.uid, "allowed": False, "status": object()}, "denied")
+    return Outcome({"allowed": False, "status": object()}, "denied")
 
 
 @pytest.mark.parametrize("answered", [broken, unwritable])
@@ -362,8 +368,8 @@ def test_a_bug_lets_the_object_pass_and_says_so(
 
 
 def test_a_decision_that_cannot_be_told_stands(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(request: Request, *_: object) -> Outcome:
-        return Outcome({"uid": request.uid, "allowed": False}, "denied")
+    def denied(*_: object) -> Outcome:
+        return Outcome({"allowed": False}, "denied")
 
     monkeypatch.setattr(server.metrics, "decided", lambda *_: int("one"))
     reply = ask(server.webhook(denied), part(review(uid="abc")))
@@ -384,10 +390,10 @@ def test_a_bug_in_reading_is_no_server_error(server: Server, monkeypatch: pytest
 
 def test_a_rule_that_fails_is_counted_and_told(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     def failing(
-        request: Request, _policy: Policy, _mode: Mode, failed: Failed, _memory: Memory[Outcome]
+        _request: Request, _policy: Policy, _mode: Mode, failed: Failed, _memory: Memory[Outcome]
     ) -> Outcome:
         failed("backoff-limit", KeyError("a secret"))
-        return allow(request)
+        return allow()
 
     caplog.set_level(logging.INFO)
     ask(server.webhook(failing), part(review(uid="abc")))
@@ -407,9 +413,9 @@ def test_without_a_label_on_the_namespace_the_mode_is_that_of_the_policy(
         assert namespace == "batch"
         return labelled
 
-    def noting(request: Request, _policy: Policy, mode: Mode, *_: object) -> Outcome:
+    def noting(_request: Request, _policy: Policy, mode: Mode, *_: object) -> Outcome:
         modes.append(mode)
-        return allow(request)
+        return allow()
 
     policy = tmp_path / "jobwarden.yaml"
     policy.write_text("mode: warn\n")
@@ -463,8 +469,8 @@ def test_why_nothing_was_looked_at_is_logged(caplog: pytest.LogCaptureFixture) -
 def test_findings_are_logged_with_the_gravest_verdict(caplog: pytest.LogCaptureFixture) -> None:
     rules = (("one", "denied"), ("two", "warned"), ("one", "noted"))
 
-    def finding(request: Request, *_: object) -> Outcome:
-        return Outcome({"uid": request.uid, "allowed": False}, "denied", rules=rules)
+    def finding(*_: object) -> Outcome:
+        return Outcome({"allowed": False}, "denied", rules=rules)
 
     caplog.set_level(logging.INFO)
     server = Server()
@@ -528,9 +534,9 @@ def test_the_next_request_is_judged_by_the_policy_of_the_moment(server: Server, 
     other = Policies(str(file), None, server.metrics).policy
     seen = []
 
-    def noting(request: Request, policy: Policy, *_: object) -> Outcome:
+    def noting(_request: Request, policy: Policy, *_: object) -> Outcome:
         seen.append(policy)
-        return allow(request)
+        return allow()
 
     first = server.desk.policies.policy
     webhook = server.webhook(noting)

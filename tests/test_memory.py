@@ -138,15 +138,6 @@ def test_large_objects_are_not_remembered() -> None:
     assert memory.get(policy, b"x" * 50_000) is None
 
 
-def test_each_answer_has_the_uid_of_its_question() -> None:
-    memory, policy = Memory[Outcome](), Policy()
-    answers = [
-        review.validate(request(TREE, uid=uid), policy, Mode.ENFORCE, never, memory) for uid in ("1", "2")
-    ]
-
-    assert [one.response["uid"] for one in answers] == ["1", "2"]
-
-
 def test_who_is_exempt_is_not_answered_from_memory() -> None:
     memory = Memory[Outcome]()
     policy = Policy(webhook=Policy().webhook._replace(users=frozenset(["alice"])))

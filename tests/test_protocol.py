@@ -230,3 +230,38 @@ def test_there_is_a_largest_number_of_connections(running: Running) -> None:
             served += 1
 
     assert 0 < served <= 20
+
+
+def test_a_reply_comes_in_one_piece(running: Running) -> None:
+    with running.connect() as connection:
+        connection.sendall(HEAD + BODY)
+        piece = connection.recv(65_536)
+
+    assert piece.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\n\r\n10 after" in piece
+
+
+def test_a_reply_without_a_body_comes_at_once(running: Running) -> None:
+    with running.connect() as connection:
+        for _ in range(2):
+            connection.sendall(b"HEAD / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            piece = connection.recv(65_536)
+
+            assert piece.startswith(b"HTTP/1.1 200 ")
+            assert piece.endswith(b"\r\n\r\n")
+
+
+def test_who_asks_whether_to_send_is_told_at_once(patient: Running) -> None:
+    with patient.connect() as connection:
+        connection.sendall(HEAD.replace(b"host", b"expect: 100-continue\r\nhost", 1))
+
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(BODY)
+        assert answer(connection).startswith(b"10 after")
+
+
+def test_what_is_no_http_is_answered(running: Running) -> None:
+    connection = running.connect()
+    connection.sendall(b"\x00\r\n\r\n")
+
+    assert read(connection).startswith(b"HTTP/1.1 400 ")

@@ -104,7 +104,7 @@ def no_failure(rule: str, error: Exception) -> None:
 def answer(webhook: Answer, request: Request, of: Policy | None = None, mode: Mode = Mode.ENFORCE) -> Outcome:
     """Answer a request, and check what holds for every answer."""
     outcome = webhook(request, of or policy(), mode, no_failure)
-    response = orjson.loads(write(outcome))["response"]
+    response = orjson.loads(write(request.uid, outcome))["response"]
     lines = response.get("warnings", [])
 
     assert response["uid"] == request.uid
@@ -294,7 +294,7 @@ def test_the_resource_says_what_is_asked_for(resource: tuple[str, str, str], kin
 
 
 def test_a_reply_is_a_review() -> None:
-    assert json.loads(write(mutated(stored(complete())))) == {
+    assert json.loads(write("u-1", mutated(stored(complete())))) == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {"uid": "u-1", "allowed": True},
@@ -329,7 +329,7 @@ EXEMPT = Policy(webhook=Webhook(users=frozenset({"robot"}), groups=frozenset({"r
 def test_some_requests_are_not_looked_at(webhook: Answer, request_: Request, reason: str) -> None:
     outcome = answer(webhook, request_, EXEMPT)
 
-    assert outcome == ({"uid": "u-1", "allowed": True}, "skipped", reason, ())
+    assert outcome == ({"allowed": True}, "skipped", reason, ())
 
 
 @pytest.mark.parametrize("webhook", [mutate, validate])
@@ -437,14 +437,14 @@ def test_an_item_that_is_appended_has_its_index() -> None:
 
 
 def test_a_complete_job_gets_no_patch() -> None:
-    assert mutated(stored(complete())) == ({"uid": "u-1", "allowed": True}, "allowed", "", ())
+    assert mutated(stored(complete())) == ({"allowed": True}, "allowed", "", ())
 
 
 def test_a_policy_default_that_is_the_servers_gives_neither_patch_nor_warning() -> None:
     of = policy("backoffLimit: {default: 6}", "backoff-limit")
 
-    assert mutated(stored(job()), of) == ({"uid": "u-1", "allowed": True}, "allowed", "", ())
-    assert validated(stored(job()), of=of) == ({"uid": "u-1", "allowed": True}, "allowed", "", ())
+    assert mutated(stored(job()), of) == ({"allowed": True}, "allowed", "", ())
+    assert validated(stored(job()), of=of) == ({"allowed": True}, "allowed", "", ())
 
 
 def test_the_object_stays_as_it_came() -> None:
@@ -604,7 +604,7 @@ def test_the_annotation_keeps_the_default() -> None:
 def test_a_written_default_stays_without_a_word(apply: Callable[[Tree], Tree]) -> None:
     outcome = mutated(apply(job({"backoffLimit": 6})), policy("", "backoff-limit"))
 
-    assert outcome == ({"uid": "u-1", "allowed": True}, "allowed", "", ())
+    assert outcome == ({"allowed": True}, "allowed", "", ())
 
 
 def test_a_cronjob_is_not_told_how_to_keep_what_is_no_default() -> None:
@@ -629,14 +629,14 @@ def test_a_cronjob_is_not_told_how_to_keep_what_is_no_default() -> None:
 def test_below_enforce_nothing_is_changed_and_only_told(mode: Mode, response: Tree) -> None:
     outcome = answer(mutate, review(stored(job())), policy("", "ttl-missing"), mode)
 
-    assert outcome == ({"uid": "u-1", "allowed": True, **response}, "allowed", "", ())
+    assert outcome == ({"allowed": True, **response}, "allowed", "", ())
 
 
 # Validation.
 
 
 def test_a_job_without_findings_is_allowed() -> None:
-    assert validated(stored(complete())) == ({"uid": "u-1", "allowed": True}, "allowed", "", ())
+    assert validated(stored(complete())) == ({"allowed": True}, "allowed", "", ())
 
 
 def test_a_warning_is_told_and_noted() -> None:
@@ -683,7 +683,6 @@ def test_an_error_denies() -> None:
 
     assert outcome == (
         {
-            "uid": "u-1",
             "allowed": False,
             "status": {"code": 403, "reason": "Forbidden", "message": DENIAL},
             "auditAnnotations": {"denied": "backoff-limit"},

@@ -1,5 +1,6 @@
 """The AdmissionReview of admission.k8s.io/v1, as far as it matters: bytes in, bytes out."""
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
@@ -50,12 +51,12 @@ class Request(_Part):
     object: Any = None
     old: Any = Field(default=None, alias="oldObject")
 
-    @property
+    @cached_property
     def by_person(self) -> bool:
         """Somebody asks who is no controller: those have names that begin with `system:`."""
         return not self.user.username.startswith("system:")
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`Job`, `CronJob`, or nothing for what else there is."""
         resource = self.resource
@@ -77,7 +78,7 @@ class Outcome(NamedTuple):
     """What is decided, and what logs and metrics want to know of it."""
 
     response: dict[str, Any]
-    """The `response` of the AdmissionReview; `write` makes the body of it."""
+    """The `response` of the AdmissionReview but for its uid; `write` makes the body of it."""
 
     verdict: Literal["allowed", "denied", "patched", "skipped"]
 
@@ -108,8 +109,9 @@ def read(body: bytes) -> Request:
     return request
 
 
-def write(outcome: Outcome) -> bytes:
-    """Write the body of a reply."""
+def write(uid: str, outcome: Outcome) -> bytes:
+    """Write the body of the reply to a request."""
+    response = {"uid": uid, **outcome.response}
     return orjson.dumps(
-        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": outcome.response}
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
     )

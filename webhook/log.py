@@ -3,6 +3,7 @@
 What is told before the server starts, such as wrong settings, is plain text on the standard error.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -19,14 +20,6 @@ _SLICE = 4096
 """What a pipe that takes anything takes in whole, on every system."""
 _PATIENCE = 100
 """How long a line waits for a reader, in milliseconds."""
-_EVENT = vars(logging.LogRecord("", logging.INFO, "", 0, "", (), None))
-
-
-class Event(logging.LogRecord):
-    """A record that is made in a quarter of the time, because it does not look for its place in the code."""
-
-    def __init__(self, name: str, message: str, fields: dict[str, Any]) -> None:
-        self.__dict__.update(_EVENT, name=name, msg=message, created=time(), fields=fields)
 
 
 class Lines(logging.Handler):
@@ -37,32 +30,64 @@ class Lines(logging.Handler):
         self._descriptor = descriptor
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
+        self._waiting = bytearray()
         self._lost = 0
         self._torn = b""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         try:
-            if self._lost and self._write(self._torn + _lost(self._lost)):
-                self._lost, self._torn = 0, b""
-            if self._lost or not self._write(line(record)):
-                self._lost += 1
+            self._waiting += line(record)
+            self.flush()
         except Exception:  # noqa: BLE001 - as every handler does: nobody fails because of what he logs
             self.handleError(record)
 
-    def _write(self, data: bytes) -> bool:
-        """Write what a reader takes in time, and tell whether that was all."""
+    def event(self, name: str, message: str, fields: dict[str, Any]) -> None:
+        """Write a line, together with those of all else that happens until the event loop waits again."""
+        data = _line(time(), "info", name, message, fields)
+        self.acquire()
+        try:
+            if not self._waiting:
+                asyncio.get_running_loop().call_soon(self.flush)
+            self._waiting += data
+        finally:
+            self.release()
+
+    def flush(self) -> None:
+        """Write all lines that wait."""
+        self.acquire()
+        try:
+            data, self._waiting = bytes(self._waiting), bytearray()
+            if self._lost and not self._write(self._torn + _lost(self._lost)):
+                self._lost, self._torn = 0, b""
+            rest = data if self._lost else self._write(data)
+            self._lost += rest.count(b"\n")
+        finally:
+            self.release()
+
+    def _write(self, data: bytes) -> bytes:
+        """Write what a reader takes in time, and return the rest."""
         patience = 0 if self._lost else _PATIENCE
         start = 0
         while start < len(data):
             if not self._poll.poll(patience):
-                self._torn = b"\n" if start else self._torn
-                return False
+                if data[start - 1 : start] not in (b"", b"\n"):
+                    self._torn = b"\n"
+                break
             try:
                 start += os.write(self._descriptor, data[start : start + _SLICE])
             except OSError:  # nobody will ever read it
-                return True
-        return True
+                return b""
+        return data[start:]
+
+
+def event(logger: logging.Logger, message: str, fields: dict[str, Any]) -> None:
+    """Log at INFO, in a running event loop; where nothing but `Lines` listens, without a record's cost."""
+    listeners = logging.getLogger().handlers
+    if len(listeners) == 1 and isinstance(listeners[0], Lines):
+        listeners[0].event(logger.name, message, fields)
+    else:
+        logger.info(message, extra={"fields": fields})
 
 
 def configure(level: str) -> None:
@@ -81,15 +106,20 @@ def configure(level: str) -> None:
 
 def line(record: logging.LogRecord) -> bytes:
     """Write a record as a line; `extra={"fields": {...}}` adds fields to it."""
-    entry: dict[str, Any] = {
-        "time": datetime.fromtimestamp(record.created, UTC),
-        "level": record.levelname.lower(),
-        "logger": record.name,
-        "message": record.getMessage(),
-        **getattr(record, "fields", {}),
-    }
+    fields = getattr(record, "fields", {})
     if record.exc_info and record.exc_info[1]:
-        entry["error"] = "".join(traceback.format_exception(record.exc_info[1]))
+        fields = {**fields, "error": "".join(traceback.format_exception(record.exc_info[1]))}
+    return _line(record.created, record.levelname.lower(), record.name, record.getMessage(), fields)
+
+
+def _line(when: float, level: str, logger: str, message: str, fields: dict[str, Any]) -> bytes:
+    entry = {
+        "time": datetime.fromtimestamp(when, UTC),
+        "level": level,
+        "logger": logger,
+        "message": message,
+        **fields,
+    }
     try:
         return orjson.dumps(entry, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
     except TypeError:  # half of a surrogate pair, as in the name of a file that is not UTF-8
@@ -102,7 +132,5 @@ def stack(error: BaseException) -> str:
 
 
 def _lost(number: int) -> bytes:
-    record = logging.LogRecord(
-        __name__, logging.WARNING, "", 0, "%d lines of the log were lost: nobody read them", (number,), None
-    )
-    return line(record)
+    message = f"{number} lines of the log were lost: nobody read them"
+    return _line(time(), "warning", __name__, message, {})

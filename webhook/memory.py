@@ -9,8 +9,6 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from lint.view import View
-
 _Answer = TypeVar("_Answer")
 
 _MANY = 512
@@ -48,7 +46,7 @@ class Memory(Generic[_Answer]):
 
     def keep(self, key: bytes, answer: _Answer) -> None:
         """Remember an answer under the policy of the last `get`."""
-        if len(key) <= _LARGE:
+        if 0 < len(key) <= _LARGE:
             self._answers[key] = answer
         if len(self._answers) > _MANY:
             del self._answers[next(iter(self._answers))]
@@ -57,18 +55,18 @@ class Memory(Generic[_Answer]):
 def key_of(tree: dict[str, Any], *more: str | bool) -> bytes:
     """Return what answers about an object depend on: all of it but what is its own; `more` besides it.
 
-    What no API server sends has no key: it is empty.
+    What no API server sends has no key: it is empty, and nothing is remembered.
     """
     metadata = tree.get("metadata")
     if not isinstance(metadata, dict):
         return b""
-    name = metadata.get("name")
+    name, managed = metadata.get("name"), metadata.get("managedFields")
     if isinstance(name, str) and _ORDINARY.fullmatch(name):
         name = True
     applied = [
-        entry.at("fieldsV1").entries
-        for entry in View(metadata.get("managedFields")).items()
-        if entry.at("operation").value == "Apply"
+        entry.get("fieldsV1")
+        for entry in (managed if isinstance(managed, list) else ())
+        if isinstance(entry, dict) and entry.get("operation") == "Apply"
     ]
     alike = {
         "metadata": _alike({key: value for key, value in metadata.items() if key not in _OWN}),

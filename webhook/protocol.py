@@ -12,6 +12,44 @@ RECEIVED = "jobwarden.received"
 """Where the scope of a request has the time of its first byte, by `perf_counter`."""
 
 
+class _Whole(asyncio.Transport):
+    """A transport that holds the head of a reply back until its body comes, as ASGI asks for.
+
+    Uvicorn writes them one after the other: each costs a system call, a record of TLS and a packet.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport, self._held = transport, b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write, unless it is the head of a reply and no interim one, for which clients wait."""
+        if not self._held and data[:9] == b"HTTP/1.1 " and data[9:10] != b"1":
+            self._held = bytes(data)
+        else:
+            self._transport.write(self._held + data)
+            self._held = b""
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""
+
+    def close(self) -> None:
+        """End the connection after all that was written."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection."""
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection is at its end."""
+        return self._transport.is_closing()
+
+
 class DeadlineProtocol(HttpToolsProtocol):
     """A connection that always has a deadline.
 
@@ -36,6 +74,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin a connection, unless there are too many."""
         super().connection_made(transport)
+        self.transport = self._whole = _Whole(transport)
         if len(self.connections) > self.most:
             transport.abort()
         self._allow(self.timeout_keep_alive)
@@ -70,6 +109,11 @@ class DeadlineProtocol(HttpToolsProtocol):
         """End a request; whoever answers it is faster than the next deadline."""
         super().on_message_complete()
         self._allow(self.timeout_keep_alive)
+
+    def on_response_complete(self) -> None:
+        """End a reply, which may have no body."""
+        self._whole.flush()
+        super().on_response_complete()
 
     def _allow(self, seconds: float) -> None:
         """Set the deadline. There is no farewell: a client that drags its feet would drag it out as well."""

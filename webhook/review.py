@@ -7,7 +7,6 @@ not know.
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
@@ -47,57 +46,49 @@ class _Failures:
             self._failed(rule, error)
 
 
-_Decide: TypeAlias = Callable[[_Failures], Outcome]
+_Decide: TypeAlias = Callable[[Request, Policy, Mode, Failed], Outcome]
 
 
 def mutate(
     request: Request, policy: Policy, mode: Mode, failed: Failed, memory: Memory[Outcome] | None = None
 ) -> Outcome:
     """Answer a request of the mutating webhook; below ENFORCE nothing is changed, and only told."""
-    updates_job = request.kind == "Job" and request.operation == "UPDATE"
-    skipped = next(_skipped(request, policy, mode), "")
-    if not skipped and updates_job and not (policy.webhook.extend_written and mode == Mode.ENFORCE):
-        skipped = "operation"
+    skipped = _skipped(request, policy, mode)
+    if not skipped and request.operation == "UPDATE" and request.kind == "Job":
+        skipped = "" if policy.webhook.extend_written and mode == Mode.ENFORCE else "operation"
     if skipped:
-        return _answer(request, Outcome({"allowed": True}, "skipped", skipped))
-    decide = _remembered(request, policy, mode, partial(_mutate, request, policy, mode), memory)
-    return _answer(request, decide(_Failures(failed)))
+        return Outcome({"allowed": True}, "skipped", skipped)
+    return _remembered(request, policy, mode, failed, memory, _mutate)
 
 
 def validate(
     request: Request, policy: Policy, mode: Mode, failed: Failed, memory: Memory[Outcome] | None = None
 ) -> Outcome:
     """Answer a request of the validating webhook."""
-    if skipped := next(_skipped(request, policy, mode), ""):
-        return _answer(request, Outcome({"allowed": True}, "skipped", skipped))
-    decide = _remembered(request, policy, mode, partial(_validate, request, policy, mode), memory)
-    return _answer(request, decide(_Failures(failed)))
+    if skipped := _skipped(request, policy, mode):
+        return Outcome({"allowed": True}, "skipped", skipped)
+    return _remembered(request, policy, mode, failed, memory, _validate)
 
 
-def _answer(request: Request, outcome: Outcome) -> Outcome:
-    """Say which request an outcome is the answer to."""
-    return outcome._replace(response={"uid": request.uid, **outcome.response})
-
-
-def _remembered(
-    request: Request, policy: Policy, mode: Mode, decide: _Decide, memory: Memory[Outcome] | None
-) -> _Decide:
+def _remembered(  # noqa: PLR0913, PLR0917 - it goes between two functions that have these parameters
+    request: Request,
+    policy: Policy,
+    mode: Mode,
+    failed: Failed,
+    memory: Memory[Outcome] | None,
+    decide: _Decide,
+) -> Outcome:
     """Decide no more than once about the creation of objects that are alike."""
+    failures = _Failures(failed)
     if memory is None or request.operation != "CREATE":
-        return decide
+        return decide(request, policy, mode, failures)
     key = key_of(request.object, request.namespace, mode.name, request.by_person)
-    if not key:
-        return decide
-
-    def remember(failures: _Failures) -> Outcome:
-        outcome = memory.get(policy, key)
-        if outcome is None:
-            outcome = decide(failures)
-            if not failures.rules:
-                memory.keep(key, outcome)
-        return outcome
-
-    return remember
+    outcome = memory.get(policy, key)
+    if outcome is None:
+        outcome = decide(request, policy, mode, failures)
+        if not failures.rules:
+            memory.keep(key, outcome)
+    return outcome
 
 
 def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Outcome:
@@ -144,23 +135,26 @@ def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> O
     return Outcome(response, "denied" if denied else "allowed", rules=rules)
 
 
-def _skipped(request: Request, policy: Policy, mode: Mode) -> Iterator[str]:
-    """Iterate over the reasons not to look at a request; the dear ones come last."""
-    if not request.kind:
-        yield "other"
-    if request.subresource:
-        yield "subresource"
-    if request.operation not in ("CREATE", "UPDATE"):
-        yield "operation"
+def _skipped(request: Request, policy: Policy, mode: Mode) -> str:
+    """Return the reason not to look at a request, if there is one; the dear ones come last."""
     who, user = policy.webhook, request.user
-    if user.username in who.users or not who.groups.isdisjoint(user.groups):
-        yield "exempt"
-    if mode == Mode.OFF:
-        yield "off"
-    if View(request.object).at("metadata", "deletionTimestamp").given:
-        yield "deleting"
-    if request.operation == "UPDATE" and same(request.object.get("spec"), request.old.get("spec")):
-        yield "unchanged"
+    if not request.kind:
+        reason = "other"
+    elif request.subresource:
+        reason = "subresource"
+    elif request.operation not in ("CREATE", "UPDATE"):
+        reason = "operation"
+    elif user.username in who.users or not who.groups.isdisjoint(user.groups):
+        reason = "exempt"
+    elif mode == Mode.OFF:
+        reason = "off"
+    elif View(request.object).at("metadata", "deletionTimestamp").given:
+        reason = "deleting"
+    elif request.operation == "UPDATE" and same(request.object.get("spec"), request.old.get("spec")):
+        reason = "unchanged"
+    else:
+        reason = ""
+    return reason
 
 
 def _allowed(warnings: Sequence[str] = (), annotations: dict[str, str] | None = None) -> Outcome:
