@@ -1,6 +1,5 @@
 """Lines of JSON, which nobody has to wait for."""
 
-import asyncio
 import json
 import logging
 import os
@@ -57,62 +56,23 @@ def test_a_record_is_a_line_of_json() -> None:
     assert value == {"level": "warning", "logger": "test", "message": "Jane is late", "minutes": 3}
 
 
-def happening(*uids: str) -> None:
-    """Log events in one turn of an event loop."""
-
-    async def happen() -> None:
-        for uid in uids:
-            event(logging.getLogger("test"), "admitted", {"uid": uid})
-
-    asyncio.run(happen())
-
-
 @pytest.mark.usefixtures("loggers")
 def test_events_are_written_like_records(pipe: Pipe) -> None:
     reader, lines = pipe
     logging.root.handlers = [lines]
-    happening("abc", "def")
-    first, second = read(reader)
+    event(logging.getLogger("test"), "admitted", {"uid": "abc"})
+    (value,) = read(reader)
 
-    assert first.pop("time").startswith("20")
-    assert first == {"level": "info", "logger": "test", "message": "admitted", "uid": "abc"}
-    assert second["uid"] == "def"
-
-
-@pytest.mark.usefixtures("loggers")
-def test_events_come_before_what_is_logged_after_them(pipe: Pipe) -> None:
-    reader, lines = pipe
-    logging.root.handlers = [lines]
-
-    async def happen() -> None:
-        event(logging.getLogger("test"), "first", {})
-        logging.getLogger("test").error("second")
-
-    asyncio.run(happen())
-
-    assert [value["message"] for value in read(reader)] == ["first", "second"]
+    assert value.pop("time").startswith("20")
+    assert value == {"level": "info", "logger": "test", "message": "admitted", "uid": "abc"}
 
 
 def test_whoever_else_listens_is_told_of_events(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    happening("abc")
+    event(logging.getLogger("test"), "admitted", {"uid": "abc"})
 
     assert caplog.messages == ["admitted"]
     assert caplog.records[0].__dict__["fields"] == {"uid": "abc"}
-
-
-@pytest.mark.usefixtures("loggers")
-def test_lost_events_are_counted(pipe: Pipe) -> None:
-    reader, lines = pipe
-    logging.root.handlers = [lines]
-    happening(*["x" * 1000] * 1000)
-    whole = os.read(reader, 1_000_000).count(b"\n")
-    say(lines, "after")
-    lost, after = read(reader)
-
-    assert 0 < whole < 1000
-    assert lost["message"] == f"{1000 - whole} lines of the log were lost: nobody read them"
-    assert after["message"] == "after"
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "\x00\x1b[31m", "\udc80", '"}'])

@@ -262,7 +262,7 @@ def test_what_is_no_review_is_refused_with_the_reason(text: bytes, problem: str)
 def test_what_a_review_says_more_is_ignored() -> None:
     request = review(job(), somethingNew={"a": 1}, requestKind={"kind": "Job"}, requestSubResource="")
 
-    assert (request.uid, request.kind, request.namespace, request.user.username) == (
+    assert (request.uid, request.kind, request.namespace, request.username) == (
         *("u-1", "Job"),
         *("default", "alice"),
     )

@@ -132,7 +132,7 @@ class Webhook:
             return
         fields: dict[str, Any] = {
             "uid": request.uid[:_LONGEST],
-            "user": request.user.username[:_LONGEST],
+            "user": request.username[:_LONGEST],
             "namespace": request.namespace[:_LONGEST],
             "name": _name(request)[:_LONGEST],
             "kind": kind,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 SKIPS = ("other", "subresource", "operation", "exempt", "off", "deleting", "unchanged")
 """Why a request is not looked at."""
@@ -17,27 +18,28 @@ class ReviewError(Exception):
     """The body is no AdmissionReview that can be answered; the message says why."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+# A dict is made in half of the time of a model.
 
 
-class Resource(_Part):
+class Resource(TypedDict, total=False):
     """What is asked for, by its group and name."""
 
-    group: str = ""
-    version: str = ""
-    resource: str = ""
+    group: str
+    version: str
+    resource: str
 
 
-class User(_Part):
+class User(TypedDict, total=False):
     """Who asks."""
 
-    username: str = ""
-    groups: list[str] = []
+    username: str
+    groups: list[str]
 
 
-class Request(_Part):
+class Request(BaseModel):
     """The request of an AdmissionReview, as far as it matters."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     uid: Annotated[str, Field(min_length=1)]
     operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
@@ -51,22 +53,27 @@ class Request(_Part):
     object: Any = None
     old: Any = Field(default=None, alias="oldObject")
 
-    @cached_property
+    @property
+    def username(self) -> str:
+        """Who asks."""
+        return self.user.get("username", "")
+
+    @property
     def by_person(self) -> bool:
         """Somebody asks who is no controller: those have names that begin with `system:`."""
-        return not self.user.username.startswith("system:")
+        return not self.username.startswith("system:")
 
     @cached_property
     def kind(self) -> str:
         """`Job`, `CronJob`, or nothing for what else there is."""
         resource = self.resource
-        if (resource.group, resource.version) != ("batch", "v1"):
+        if (resource.get("group"), resource.get("version")) != ("batch", "v1"):
             return ""
-        return {"jobs": "Job", "cronjobs": "CronJob"}.get(resource.resource, "")
+        return {"jobs": "Job", "cronjobs": "CronJob"}.get(resource.get("resource", ""), "")
 
 
-class _Review(_Part):
-    api_version: Literal["admission.k8s.io/v1"] = Field(alias="apiVersion")
+class _Review(TypedDict):
+    apiVersion: Literal["admission.k8s.io/v1"]
     kind: Literal["AdmissionReview"]
     request: Request
 
@@ -96,7 +103,7 @@ def read(body: bytes) -> Request:
         ReviewError: it is not JSON, or no AdmissionReview v1 with a request.
     """
     try:
-        request = _REVIEW.validate_python(orjson.loads(body)).request
+        request = _REVIEW.validate_python(orjson.loads(body))["request"]
     except orjson.JSONDecodeError as error:
         raise ReviewError(f"the body is not JSON: {error}") from error
     except ValidationError as error:

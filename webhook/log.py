@@ -3,7 +3,6 @@
 What is told before the server starts, such as wrong settings, is plain text on the standard error.
 """
 
-import asyncio
 import json
 import logging
 import os
@@ -11,6 +10,7 @@ import select
 import sys
 import traceback
 from datetime import UTC, datetime
+from threading import Lock
 from time import time
 from typing import Any
 
@@ -30,62 +30,45 @@ class Lines(logging.Handler):
         self._descriptor = descriptor
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
-        self._waiting = bytearray()
+        self._lock = Lock()
         self._lost = 0
         self._torn = b""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         try:
-            self._waiting += line(record)
-            self.flush()
+            self.put(line(record))
         except Exception:  # noqa: BLE001 - as every handler does: nobody fails because of what he logs
             self.handleError(record)
 
-    def event(self, name: str, message: str, fields: dict[str, Any]) -> None:
-        """Write a line, together with those of all else that happens until the event loop waits again."""
-        data = _line(time(), "info", name, message, fields)
-        self.acquire()
-        try:
-            if not self._waiting:
-                asyncio.get_running_loop().call_soon(self.flush)
-            self._waiting += data
-        finally:
-            self.release()
-
-    def flush(self) -> None:
-        """Write all lines that wait."""
-        self.acquire()
-        try:
-            data, self._waiting = bytes(self._waiting), bytearray()
-            if self._lost and not self._write(self._torn + _lost(self._lost)):
+    def put(self, data: bytes) -> None:
+        """Write a line."""
+        with self._lock:
+            if self._lost and self._write(self._torn + _lost(self._lost)):
                 self._lost, self._torn = 0, b""
-            rest = data if self._lost else self._write(data)
-            self._lost += rest.count(b"\n")
-        finally:
-            self.release()
+            if self._lost or not self._write(data):
+                self._lost += 1
 
-    def _write(self, data: bytes) -> bytes:
-        """Write what a reader takes in time, and return the rest."""
+    def _write(self, data: bytes) -> bool:
+        """Write what a reader takes in time, and tell whether that was all."""
         patience = 0 if self._lost else _PATIENCE
         start = 0
         while start < len(data):
             if not self._poll.poll(patience):
-                if data[start - 1 : start] not in (b"", b"\n"):
-                    self._torn = b"\n"
-                break
+                self._torn = b"\n" if start else self._torn
+                return False
             try:
                 start += os.write(self._descriptor, data[start : start + _SLICE])
             except OSError:  # nobody will ever read it
-                return b""
-        return data[start:]
+                return True
+        return True
 
 
 def event(logger: logging.Logger, message: str, fields: dict[str, Any]) -> None:
-    """Log at INFO, in a running event loop; where nothing but `Lines` listens, without a record's cost."""
+    """Log at INFO; where nothing but `Lines` listens, without a record, which takes most of the time."""
     listeners = logging.getLogger().handlers
     if len(listeners) == 1 and isinstance(listeners[0], Lines):
-        listeners[0].event(logger.name, message, fields)
+        listeners[0].put(_line(time(), "info", logger.name, message, fields))
     else:
         logger.info(message, extra={"fields": fields})
 

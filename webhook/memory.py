@@ -24,6 +24,9 @@ _GENERATED = frozenset(
 )
 """Labels and annotations whose values are as unique."""
 
+_KINDS = ("labels", "annotations", "matchLabels")
+"""Where they stand."""
+
 _ORDINARY = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 """Names that leave room for everything, and that no rule has anything to say of."""
 
@@ -68,12 +71,10 @@ def key_of(tree: dict[str, Any], *more: str | bool) -> bytes:
         for entry in (managed if isinstance(managed, list) else ())
         if isinstance(entry, dict) and entry.get("operation") == "Apply"
     ]
-    alike = {
-        "metadata": _alike({key: value for key, value in metadata.items() if key not in _OWN}),
-        "spec": _alike_spec(tree.get("spec")),
-    }
+    own = {key: value for key, value in metadata.items() if key not in _OWN}
+    alike = {**tree, "metadata": _alike(own), "spec": _alike_spec(tree.get("spec"))}
     try:
-        return orjson.dumps([{**tree, **alike}, name, applied, more])
+        return orjson.dumps([alike, name, applied, more])
     except TypeError:  # it is nested too deep
         return b""
 
@@ -82,23 +83,19 @@ def _alike_spec(spec: Any) -> Any:
     """Leave out what the API server generates for a Job: in its selector, and in the labels of its Pods."""
     if not isinstance(spec, dict):
         return spec
-    alike = dict(spec)
     template, selector = spec.get("template"), spec.get("selector")
-    if isinstance(selector, dict) and isinstance(selector.get("matchLabels"), dict):
-        alike["selector"] = {**selector, "matchLabels": _unnamed(selector["matchLabels"])}
+    if isinstance(selector, dict):
+        spec = {**spec, "selector": _alike(selector)}
     if isinstance(template, dict) and isinstance(template.get("metadata"), dict):
-        alike["template"] = {**template, "metadata": _alike(template["metadata"])}
-    return alike
+        spec = {**spec, "template": {**template, "metadata": _alike(template["metadata"])}}
+    return spec
 
 
-def _alike(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the values of generated labels and annotations."""
-    kinds = [kind for kind in ("labels", "annotations") if isinstance(metadata.get(kind), dict)]
-    return {**metadata, **{kind: _unnamed(metadata[kind]) for kind in kinds}}
-
-
-def _unnamed(values: dict[str, Any]) -> dict[str, Any]:
+def _alike(maps: dict[str, Any]) -> dict[str, Any]:
     """Leave out generated values; that they are there counts."""
-    if _GENERATED.isdisjoint(values):
-        return values
-    return {key: key not in _GENERATED and value for key, value in values.items()}
+    for kind in _KINDS:
+        values = maps.get(kind)
+        if isinstance(values, dict) and not _GENERATED.isdisjoint(values):
+            shown = {key: key not in _GENERATED and value for key, value in values.items()}
+            maps = {**maps, kind: shown}
+    return maps
