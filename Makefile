@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadfile
 EXAMPLES := manifests/examples
-CODE := $(wildcard lint webhook tests benchmarks demo)
+CODE := $(wildcard lint webhook tests benchmarks demo tools)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
@@ -50,6 +50,13 @@ reference: .venv/installed  ## Write lint/rules/README.md again, from the rules.
 bench: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Print how fast linter and webhook are, as ratios.
 	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/latency.py
+
+N ?= 10000
+SEED ?= 0
+
+.PHONY: truth
+truth: .venv/test  ## Compare N random objects with real API servers (SEED=1 for others, MINORS='1.34 1.37').
+	@PYTHONPATH=tests $(BIN)/python tests/truth/run.py $(N) $(SEED) $(MINORS)
 
 .PHONY: clean
 clean:  ## Remove what these commands made.

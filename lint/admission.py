@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 from lint.edit import Edit, EditError, Remove, Set, Taken, apply, same
 from lint.job import Job
-from lint.path import dotted
 from lint.policy import Failed, Mode, Policy, Violation
 from lint.rule import Class, Severity
 from lint.view import MISSING
@@ -78,8 +77,10 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     lines += [] if rejected else warnings(warned)
     verdict: Literal["allowed", "patched", "denied", "rejected"] = "patched" if made else "allowed"
     message = ""
-    if rejected:
-        verdict, message = "rejected", "\n".join(f"{dotted(one.path)}: {one.message}" for one in rejected)
+    if rejected and policy.webhook.deny_invalid and mode == Mode.ENFORCE:
+        verdict, message = "denied", denial(job.kind, rejected)
+    elif rejected:
+        verdict, message = "rejected", "\n".join(f"{one.place}: {one.message}" for one in rejected)
     elif denied:
         verdict, message = "denied", denial(job.kind, denied)
     return Foretold(verdict, message, tuple(dict.fromkeys(lines)), after.object.value)
@@ -174,7 +175,7 @@ def denial(kind: str, denied: Sequence[Violation]) -> str:
     lines = [f"the policy does not allow this {kind}:"]
     for one in denied[:_LINES]:
         mend = f"{one.fix.title}; " if one.fix else ""
-        lines.append(f"- {one.rule}: {dotted(one.path)}: {one.message} ({mend}jobwarden explain {one.rule})")
+        lines.append(f"- {one.rule}: {one.place}: {one.message} ({mend}jobwarden explain {one.rule})")
     if len(denied) > _LINES:
         lines.append(f"- and {len(denied) - _LINES} more: run jobwarden lint on the manifest")
     return "\n".join(lines)
@@ -184,7 +185,7 @@ def warnings(violations: Sequence[Violation]) -> list[str]:
     """Write what a user is to know of findings, as far as there is room for it."""
     lines: list[str] = []
     for number, one in enumerate(violations):
-        more = wrapped(f"{one.rule}: {dotted(one.path)}: {one.message}")
+        more = wrapped(f"{one.rule}: {one.place}: {one.message}")
         if not _fits([*lines, *more]):
             rest = len(violations) - number
             lines.append(

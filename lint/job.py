@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lint.defaults import defaulted
 from lint.guards import Guards, guards_of
 from lint.path import Path
 from lint.view import View
+
+if TYPE_CHECKING:
+    from lint.validation.cause import Cause
 
 DEFAULT_MINOR = 35
 """The Kubernetes 1.x minor that is assumed when nobody says: the oldest that is supported upstream."""
@@ -44,6 +47,8 @@ class Job:
         self.by_person = False
         """No controller made it, so that a controller it names as its owner does not count: else everybody
         could name one, and get by."""
+        self.left_to_server = False
+        """An API server looks at it next: what that rejects, nobody needs to say beforehand."""
         self.is_effective = False
         """The server's defaults are in it; it is its own `effective`, without a reference to itself: trees
         are freed without a garbage collector."""
@@ -106,10 +111,43 @@ class Job:
             self._effective.is_effective = True
         return self._effective
 
+    def causes(self, rule: str) -> "list[Cause]":
+        """Return the causes for which the API server rejects the object that a rule is about.
+
+        Of a partial object nobody knows more than what cannot be read, nor what a placeholder stands for, and
+        what depends on it.
+        """
+        return self._causes.get(rule, [])
+
+    @cached_property
+    def _causes(self) -> "dict[str, list[Cause]]":
+        found: dict[str, list[Cause]] = {}
+        if self.left_to_server or not isinstance(self.object.value, dict):
+            return found
+        from lint.validation import server  # a run without Jobs needs none of it
+
+        look = server.unread if self.guards.partial else server.all_found
+        for rule, cause in look(self.object.value, self.minor):
+            if not self._unknown(cause):
+                found.setdefault(rule, []).append(cause)
+        return found
+
+    def _unknown(self, cause: "Cause") -> bool:
+        """Tell whether there are placeholders where a cause is, beside its steps, or in what it misses."""
+        view = self.object
+        if str(cause.path[-1])[:1] == "$":  # what Kustomize is to do
+            return True
+        for step in cause.path:
+            if any(below.placeholder for _, below in view.fields()):
+                return True
+            view = view.at(step)
+        missed = self.pod.at("volumes").all() if cause.type == "Not found" else ()
+        return any(below.placeholder for below in (*view.all(), *missed))
+
     def changed(self, tree: Any) -> "Job":
         """Return the Job as a change leaves it: made by whoever made it, its text no longer known."""
         job = Job(tree, self.minor)
-        job.by_person = self.by_person
+        job.by_person, job.left_to_server = self.by_person, self.left_to_server
         return job
 
     def misplaced(self, key: str, *places: View) -> bool:

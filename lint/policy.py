@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from lint.defaults import undefaulted
 from lint.job import DEFAULT_MINOR, Job
-from lint.path import Path
+from lint.path import Path, dotted
 from lint.rule import Class, Finding, Fix, Rule, Severity
 from lint.rules import RULES
 from lint.view import View
@@ -44,6 +44,13 @@ class Violation(NamedTuple):
     path: Path
     message: str
     fix: Fix | None
+    field: str = ""
+    """The API server's name of the place, where it has one of its own."""
+
+    @property
+    def place(self) -> str:
+        """The place in words."""
+        return self.field or dotted(self.path)
 
 
 class Mode(IntEnum):
@@ -82,6 +89,9 @@ class Webhook(NamedTuple):
 
     extend_written: bool = False
     """Add to the tolerations and node selectors that a Job's manifest has."""
+
+    deny_invalid: bool = False
+    """Deny what the API server would reject in any case, to say how to mend it."""
 
 
 _WEBHOOK = Webhook()
@@ -214,5 +224,5 @@ def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Vio
         severity = setting.severity if finding.severity is None else min(severity, setting.severity)
     fix = finding.fix
     if guards.owned or guards.cron_child:  # a controller would meet the denial, and the edit, not a person
-        severity, fix = min(severity, Severity.WARNING), None
-    return Violation(rule.id, severity, class_, finding.path, finding.message, fix)
+        severity, fix = severity if class_ == Class.SERVER else min(severity, Severity.WARNING), None
+    return Violation(rule.id, severity, class_, finding.path, finding.message, fix, finding.field)

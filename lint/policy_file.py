@@ -79,6 +79,10 @@ class _File(_Strict):
     """The webhook adds to tolerations and node selectors that a Job's manifest has, and on every later apply
     it puts back what it added: it has to be sent the updates of Jobs for that."""
 
+    deny_invalid: bool = False
+    """The webhook denies what the API server would reject in any case, to tell its user how to mend it; else
+    that is left to the server, which says it in the same words."""
+
 
 class PolicyError(Exception):
     """The policy cannot be used; each line of the message names a place and what is wrong there."""
@@ -109,7 +113,11 @@ def load(text: str, name: str) -> Policy:
         raise PolicyError("\n".join(dict.fromkeys(problems)))
     exempt = file.exempt
     webhook = Webhook(
-        MODES[file.mode], frozenset(exempt.users), frozenset(exempt.groups), file.extend_written
+        MODES[file.mode],
+        frozenset(exempt.users),
+        frozenset(exempt.groups),
+        file.extend_written,
+        file.deny_invalid,
     )
     return Policy(settings, int(file.kubernetes_version.removeprefix("1.")), webhook)
 

@@ -65,7 +65,7 @@ def concise(found: Found, *, colour: bool = False) -> str:
     label = f"{violation.severity.label}[{violation.rule}]"
     if colour:
         place, label = f"\x1b[1m{place}\x1b[0m", f"\x1b[1;{_COLOURS[violation.severity]}m{label}\x1b[0m"
-    path = dotted(violation.path)
+    path = violation.place
     return f"{place} {label} {visible(f'{path}: ' if path else '')}{visible(violation.message)}"
 
 
@@ -234,7 +234,7 @@ def finding(found: Found) -> dict[str, Any]:
         "severity": violation.severity.label,
         "class": str(violation.class_),
         "object": {"kind": found.kind, "namespace": found.namespace, "name": found.name},
-        "path": dotted(violation.path),
+        "path": violation.place,
         "message": violation.message,
         "fix": violation.fix
         and {

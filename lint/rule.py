@@ -6,11 +6,14 @@ takes five times as long to make, and to import `dataclasses` as long as to impo
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum, StrEnum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from lint.edit import Edit
 from lint.job import DEFAULT_MINOR, Job
 from lint.path import Path
+
+if TYPE_CHECKING:
+    from lint.validation.cause import Cause
 
 
 class Severity(IntEnum):
@@ -76,12 +79,25 @@ class Finding(NamedTuple):
     class_: Class | None = None
     """None: the rule's own."""
 
+    field: str = ""
+    """What the API server calls the place, where it is not the path."""
+
 
 def quoted(value: Any) -> str:
     """Write a value of a manifest as messages show it: text in double quotes."""
     import json  # of no use to a run that finds nothing
 
     return json.dumps(value)
+
+
+def refusal(cause: "Cause", mend: str = "", fix: Fix | None = None) -> Finding:
+    """Say in its own words what the API server rejects, and then how to mend it."""
+    return Finding(cause.path, cause.message + mend, fix, field=cause.renamed)
+
+
+def rejected(job: Job, rule: str) -> Iterator[Finding]:
+    """Say what the API server rejects of what a rule is about."""
+    yield from map(refusal, job.causes(rule))
 
 
 P = TypeVar("P")

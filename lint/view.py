@@ -70,6 +70,15 @@ class View:
             for key, value in self.value.items():
                 yield key, View(value, (*self.path, key))
 
+    def all(self) -> Iterator["View"]:
+        """Iterate over everything here, itself included."""
+        stack = [self]
+        while stack:
+            view = stack.pop()
+            yield view
+            stack += [below for _, below in view.fields()]
+            stack += view.items()
+
     @property
     def entries(self) -> dict[str, Any]:
         """The keys and plain values of a map; anything else has none. For where no path is needed."""

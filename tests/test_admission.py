@@ -817,8 +817,8 @@ def test_what_the_server_rejects_is_foretold_with_its_words() -> None:
 
     assert foretold.verdict == "rejected"
     assert foretold.message == (
-        'spec.template.spec.restartPolicy: "Always" is for Pods that must not end; '
-        'valid values: "OnFailure", "Never"'
+        'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"; '
+        '"Always" is for Pods that must not end'
     )
 
 

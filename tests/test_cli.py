@@ -429,7 +429,7 @@ def test_a_plain_run_imports_nothing_heavy() -> None:
         "import lint.cli\n"
         "try: lint.cli.main()\n"
         "finally: print(sorted(set(sys.modules) & {'pydantic', 'annotated_types', 'kubernetes', 'starlette',"
-        " 'difflib', 'asyncio', 'logging', 'json',"
+        " 'difflib', 'asyncio', 'logging', 'zoneinfo',"
         " 'tempfile', 'multiprocessing', 'tomllib', 'importlib.metadata', 'rich'}))"
     )
     done = subprocess.run(

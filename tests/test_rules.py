@@ -83,9 +83,8 @@ def test_a_bad_example_is_found(rule: Rule[Any], example: Bad) -> None:
         in_text = sorted((one.violation for one in found), key=lambda one: str(one.path))
         assert in_text == sorted(in_data(rule, example, document.value), key=lambda one: str(one.path))
     for one in found:
-        assert one.violation.message[0] not in "ABCDEFGHIJKLMNOPQRSTUVWXYZ", (
-            "a message begins with a small letter"
-        )
+        if one.violation.class_ != Class.SERVER:
+            assert not one.violation.message[0].isupper(), "a message of ours begins with a small letter"
         assert not one.violation.message.endswith(".")
 
 

@@ -96,6 +96,10 @@ def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Out
     mutation = admission.mutate(job, policy, failed)
     if request.kind == "Job" and request.operation == "UPDATE":
         return _restored(request, mutation.made)
+    if policy.webhook.deny_invalid and request.operation == "CREATE" and mode == Mode.ENFORCE:
+        rejected = _rejected(job.changed(mutation.tree), policy, failed)
+        if rejected:
+            return _denied(request, rejected)
     warnings = admission.told(mutation, mode)
     if not mutation.made:
         return _allowed(warnings)
@@ -117,11 +121,7 @@ def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> O
     by_verdict = {"denied": denied, "tolerated": tolerated, "warned": warned, "noted": noted}
     response: dict[str, Any] = {"allowed": not denied}
     if denied:
-        code, reason = (
-            (422, "Invalid") if all(one.class_ == Class.HOLE for one in denied) else (403, "Forbidden")
-        )
-        message = admission.denial(request.kind, denied)
-        response["status"] = {"code": code, "reason": reason, "message": message}
+        response["status"] = _status(request, denied)
     if tolerated or warned:
         response["warnings"] = admission.warnings(tolerated + warned)
     annotations = {
@@ -133,6 +133,23 @@ def _validate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> O
         response["auditAnnotations"] = annotations
     rules = tuple((one.rule, verdict) for verdict, ones in by_verdict.items() for one in ones)
     return Outcome(response, "denied" if denied else "allowed", rules=rules)
+
+
+def _rejected(job: Job, policy: Policy, failed: Failed) -> list[Violation]:
+    """Return what the API server will reject an object for: validating webhooks do not see it any more."""
+    return [one for one in policy.check(job, failed) if one.class_ == Class.SERVER]
+
+
+def _denied(request: Request, denied: Sequence[Violation]) -> Outcome:
+    rules = tuple((one.rule, "denied") for one in denied)
+    return Outcome({"allowed": False, "status": _status(request, denied)}, "denied", rules=rules)
+
+
+def _status(request: Request, denied: Sequence[Violation]) -> dict[str, Any]:
+    """Return the status of a denial."""
+    invalid = all(one.class_ != Class.PRACTICE for one in denied)
+    code, reason = (422, "Invalid") if invalid else (403, "Forbidden")
+    return {"code": code, "reason": reason, "message": admission.denial(request.kind, denied)}
 
 
 def _skipped(request: Request, policy: Policy, mode: Mode) -> str:
@@ -236,6 +253,7 @@ def _job(request: Request, tree: Any, policy: Policy) -> tuple[Job, bool]:
 def _violations(request: Request, tree: Any, policy: Policy, failed: Failed) -> list[Violation]:
     """Check an object that the API server has filled; what its defaults mend is no finding."""
     job, _ = _job(request, tree, policy)
+    job.left_to_server = True  # which has checked it by now
     return [one for one in policy.check(job, failed) if not admission.is_settled(job, one)]
 
 

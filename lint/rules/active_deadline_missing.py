@@ -1,9 +1,10 @@
 """A Job has a deadline, after which it has failed.
 
 `backoffLimit` counts Pods that fail. A Pod that hangs never fails, nor does one that waits for an image that
-cannot be pulled or for a node that has room; a Pod that a quota refuses is not even made. Such a Job stays
-active for ever: no alert on failed Jobs fires, and under `concurrencyPolicy: Forbid` its CronJob never runs
-again. With `activeDeadlineSeconds` it fails with the reason DeadlineExceeded.
+cannot be pulled or for a node that has room (to delete it is no way out: that counts as a failure, and the
+next one waits likewise); a Pod that a quota or Pod Security refuses is not even made. Such a Job stays active
+for ever: no alert on failed Jobs fires, and under `concurrencyPolicy: Forbid` its CronJob never runs again.
+With `activeDeadlineSeconds` it fails with the reason DeadlineExceeded.
 
 The field of the same name in the Pod's spec is no replacement: it ends one Pod, and the Job makes the next.
 

@@ -8,170 +8,60 @@ Until Kubernetes 1.34 a condition without `status` is rejected in a CronJob, tho
 Exit codes below 0 or above 255 are accepted and never match, except on Windows.
 """
 
-import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lint.edit import Set
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, quoted
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, refusal
 from lint.view import View
 
-_MAX_RULES = _MAX_PATTERNS = 20
-_MAX_VALUES = 255
+if TYPE_CHECKING:
+    from lint.validation.cause import Cause
 
-_NAME = r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\Z"
-_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\Z"
+_LAST_CODE = 255
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
-    policy, replacement = job.spec.at("podFailurePolicy"), job.spec.at("podReplacementPolicy")
-    if replacement.given:
-        yield from _replacement(replacement, judged=isinstance(policy.value, dict))
-    if not isinstance(policy.value, dict):
-        return
-    if job.restart_policy == "OnFailure":
-        message = '"OnFailure": only "Never" is supported when podFailurePolicy is specified'
-        yield Finding(job.pod.at("restartPolicy").path, message)
-    rules = policy.at("rules")
-    yield from _few(rules, _MAX_RULES)
-    for rule in list(rules.items())[:_MAX_RULES]:
-        if isinstance(rule.value, dict | None):
-            yield from _action(job, rule)
-            yield from _requirements(job, rule)
+    for cause in job.causes("failure-policy-invalid"):
+        yield refusal(cause, fix=_fix(job, cause))
+    if not _windows(job):
+        rules = job.spec.at("podFailurePolicy", "rules")
+        yield from (one for rule in rules.items() for one in _never_met(rule.at("onExitCodes", "values")))
 
 
-def _replacement(replacement: View, *, judged: bool) -> Iterator[Finding]:
-    """Check when Pods are replaced; `judged`: a Pod failure policy has to see them fail."""
-    if not judged:
-        yield from _one_of(replacement, "Failed", "TerminatingOrFailed")
-    elif message := _unsupported(replacement, "Failed"):
-        fix = Fix("set podReplacementPolicy: Failed", (Set(replacement.path, "Failed"),), safe=False)
-        yield Finding(replacement.path, f"{message} beside podFailurePolicy", fix)
+def _fix(job: Job, cause: "Cause") -> Fix | None:
+    """Mend what can be meant in one way only."""
+    place = job.object.at(*cause.path)
+    match cause.path[-1]:
+        case "podReplacementPolicy" if job.spec.at("podFailurePolicy").given:
+            return Fix("set podReplacementPolicy: Failed", (Set(cause.path, "Failed"),), safe=False)
+        case "status" if cause.type == "Required value" and place.value is not None:
+            return Fix('set status: "True"', (Set(cause.path, "True"),))
+        case "values" if cause.detail == "must be ordered":
+            return _sorted(place)
+        case int() if cause.type == "Duplicate value" and cause.path[-2] == "values":
+            return _sorted(job.object.at(*cause.path[:-1]))
+    return None
 
 
-def _few(items: View, maximum: int) -> Iterator[Finding]:
-    """Check the length of a list."""
-    if isinstance(items.value, list) and len(items) > maximum:
-        yield Finding(items.path, f"too many: {len(items)}; must have at most {maximum} items")
+def _sorted(values: View) -> Fix:
+    numbers = {number for value in values.items() if (number := value.as_int()) is not None}
+    return Fix("sort the exit codes, each once", (Set(values.path, sorted(numbers)),))
 
 
-def _one_of(view: View, *values: str) -> Iterator[Finding]:
-    """Check that one of some words is written."""
-    if message := _unsupported(view, *values):
-        yield Finding(view.path, message)
-
-
-def _unsupported(view: View, *values: str) -> str:
-    """Say that none of some words is written; nothing when one is, or when that is not known."""
-    supported = ", ".join(f'"{value}"' for value in values)
-    if view.unset or view.value == "":
-        return f"required: one of {supported}"
-    if view.value in values or view.as_str() is None or view.placeholder:
-        return ""
-    return f"unsupported value: {quoted(view.value)}; supported values: {supported}"
-
-
-def _action(job: Job, rule: View) -> Iterator[Finding]:
-    """Check what a rule does."""
-    action = rule.at("action")
-    yield from _one_of(action, "Count", "FailIndex", "FailJob", "Ignore")
-    if action.value == "FailIndex" and job.spec.at("backoffLimitPerIndex").unset:
-        yield Finding(action.path, '"FailIndex" requires the backoffLimitPerIndex to be set')
-
-
-def _requirements(job: Job, rule: View) -> Iterator[Finding]:
-    """Check what a rule asks of a Pod: exit codes or conditions."""
-    codes, conditions = rule.at("onExitCodes"), rule.at("onPodConditions")
-    patterns = list(conditions.items())
-    if isinstance(codes.value, dict):
-        yield from _exit_codes(job, codes)
-        if patterns:
-            message = "specifying both onExitCodes and onPodConditions is not supported: make two rules"
-            yield Finding(rule.path, message)
-    elif codes.unset and (conditions.unset or conditions.value == []):
-        yield Finding(rule.path, "specifying one of onExitCodes and onPodConditions is required")
-    yield from _few(conditions, _MAX_PATTERNS)
-    for pattern in patterns[:_MAX_PATTERNS]:
-        if isinstance(pattern.value, dict | None):
-            yield from _condition(job, pattern)
-
-
-def _exit_codes(job: Job, codes: View) -> Iterator[Finding]:
-    """Check exit codes, and whose they are."""
-    operator, values = codes.at("operator"), codes.at("values")
-    yield from _one_of(operator, "In", "NotIn")
-    yield from _container(job, codes.at("containerName"))
-    if values.unset or values.value == []:
-        yield Finding(values.path, "empty: at least one value is required")
-    yield from _few(values, _MAX_VALUES)
-    numbers = [number for value in values.items() if (number := value.as_int()) is not None]
-    if len(numbers) == len(values) <= _MAX_VALUES:
-        yield from _numbers(job, values, numbers, allowed=operator.value != "In")
-
-
-def _container(job: Job, name: View) -> Iterator[Finding]:
-    """Check that the Pod has a container of this name."""
-    names = [container.at("name") for container in job.all_containers()]
-    if name.as_str() is None or any(one.placeholder or one.value == name.value for one in names):
-        return
-    if not name.placeholder:
-        found, known = quoted(name.value), ", ".join(one.value for one in names if one.as_str())
-        message = f"{found} must be one of the container or initContainer names in the pod template: {known}"
-        yield Finding(name.path, message)
-
-
-def _numbers(job: Job, values: View, numbers: list[int], *, allowed: bool) -> Iterator[Finding]:
-    """Check the numbers; `allowed`: 0 may be among them."""
-    fix = Fix("sort the exit codes, each once", (Set(values.path, sorted(set(numbers))),))
-    seen = set()
+def _never_met(values: View) -> Iterator[Finding]:
+    """Find exit codes that there are not."""
     for value in values.items():
-        if value.value == 0 and not allowed:
-            yield Finding(value.path, "must not be 0 for the In operator: no container fails with it")
-        if value.value in seen:
-            yield Finding(value.path, f"duplicate value: {value.value}", fix)
-        elif not 0 <= value.value <= 255 and not _windows(job):
-            yield Finding(
-                value.path,
-                f"{value.value} never matches: exit codes are 0 to 255",
-                severity=Severity.WARNING,
-                class_=Class.PRACTICE,
-            )
-        seen.add(value.value)
-    if numbers != sorted(numbers):
-        yield Finding(values.path, "must be ordered: smallest first", fix)
+        if (number := value.as_int()) is not None and not 0 <= number <= _LAST_CODE:
+            message = f"{number} never matches: exit codes are 0 to {_LAST_CODE}"
+            yield Finding(value.path, message, severity=Severity.WARNING, class_=Class.PRACTICE)
 
 
 def _windows(job: Job) -> bool:
     """Tell whether the Pods run on Windows, where exit codes have 32 bits."""
     names = (job.pod.at("os", "name"), job.pod.at("nodeSelector", "kubernetes.io/os"))
     return any(name.value == "windows" for name in names)
-
-
-def _condition(job: Job, pattern: View) -> Iterator[Finding]:
-    """Check the type and the status of a condition."""
-    kind, status = pattern.at("type"), pattern.at("status")
-    name, unit = "" if kind.unset else kind.as_str(), "bytes" if job.minor >= 35 else "characters"
-    if name is not None and not kind.placeholder and (fault := _fault(name, unit)):
-        yield Finding(kind.path, f"{quoted(name)}: {fault}")
-    if status.given and status.value != "":
-        yield from _one_of(status, "False", "True", "Unknown")
-    elif job.cronjob and job.minor < 34:
-        fix = Fix('set status: "True"', (Set(status.path, "True"),))
-        message = 'required in a CronJob until Kubernetes 1.34: one of "False", "True", "Unknown"'
-        yield Finding(status.path, message, None if None in (status.value, pattern.value) else fix)
-
-
-def _fault(name: str, unit: str) -> str:
-    """Say what keeps a text from being a qualified name, such as `example.com/Ready`."""
-    prefix, slash, last = name.rpartition("/")
-    if slash and (len(prefix) > 253 or not re.match(_SUBDOMAIN, prefix)):
-        return "prefix part must be a lowercase RFC 1123 subdomain, e.g. 'example.com'"
-    if len(last) > 63:
-        return f"name part must be no more than 63 {unit}"
-    if not re.match(_NAME, last):
-        return "name part must be alphanumeric characters, with '-', '_' or '.' between them, e.g. 'MyName'"
-    return ""
 
 
 def _job(*rules: str) -> str:

@@ -11,62 +11,25 @@ at a time is accepted, but Kubernetes may lose track of it when many fail.
 from collections.abc import Iterator
 
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Good, Rule, Severity, quoted
-from lint.view import View
+from lint.rule import Bad, Class, Finding, Good, Rule, Severity, refusal
 
 _MANY = 100_000
 """Completions above this are many; nothing else may be above it."""
 
 _MAX_OF_MANY = 10_000
-_OF_MANY = f" when completions are above {_MANY} and used with backoff limit per index"
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
-    spec = job.spec
-    mode, per_index = spec.at("completionMode"), spec.at("backoffLimitPerIndex")
-    failed = spec.at("maxFailedIndexes")
-    if (mode.unset and per_index.unset and failed.unset) or mode.placeholder:
-        return
-    if failed.as_int() is not None and per_index.unset:
-        yield Finding(per_index.path, f"required when maxFailedIndexes is specified, which is {failed.value}")
-    if mode.unset or mode.value == "NonIndexed":
-        for view in (per_index, failed):
-            if view.as_int() is not None:
-                message = f"{view.value} requires indexed completion mode: set completionMode: Indexed"
-                yield Finding(view.path, message)
-    elif job.indexed:
-        yield from _indexed(job, per_index, failed)
-    elif mode.as_str() is not None:
-        value = quoted(mode.value)
-        yield Finding(mode.path, f'unsupported value: {value}; supported values: "NonIndexed", "Indexed"')
-
-
-def _indexed(job: Job, per_index: View, failed: View) -> Iterator[Finding]:
-    """Check the numbers of an Indexed Job."""
+    for cause in job.causes("indexed-constraints"):
+        mend = ""
+        if cause.path[-1] == "completions":
+            mend = "; set the number of indexes: a work queue has none, and is NonIndexed"
+        elif cause.detail == "requires indexed completion mode":
+            mend = ": set completionMode: Indexed"
+        yield refusal(cause, mend)
     spec = job.effective.spec
-    completions, parallelism = spec.at("completions"), spec.at("parallelism")
-    if completions.unset:
-        undefaulted = " (a CronJob's template gets no default)" if job.cronjob and parallelism.unset else ""
-        yield Finding(
-            completions.path,
-            f"required when completion mode is Indexed{undefaulted}: set the number of indexes; a work queue "
-            "has none and is NonIndexed",
-        )
-    total = completions.as_int()
-    if total is None or total <= _MANY or per_index.unset:
-        yield from _at_most(_MANY, " when completion mode is Indexed", parallelism)
-        yield from _at_most(*_fewer(total), failed)
-        yield from _untracked(total, parallelism)
-    elif per_index.as_int() is not None:
-        if failed.unset:
-            message = f"must be specified when completions is above {_MANY}: set {_MAX_OF_MANY} or less"
-            yield Finding(failed.path, message)
-        yield from _at_most(_MAX_OF_MANY, _OF_MANY, parallelism, failed)
-
-
-def _untracked(total: int | None, parallelism: View) -> Iterator[Finding]:
-    """Find what the API server warns of."""
-    if total is not None and total > _MANY and _MAX_OF_MANY < (parallelism.as_int() or 0) <= _MANY:
+    total, parallelism = spec.at("completions").as_int(), spec.at("parallelism")
+    if job.indexed and total is not None and total > _MANY and (parallelism.as_int() or 0) > _MAX_OF_MANY:
         yield Finding(
             parallelism.path,
             f"with {total} completions and {parallelism.value} Pods at a time, Kubernetes might not be able "
@@ -74,18 +37,6 @@ def _untracked(total: int | None, parallelism: View) -> Iterator[Finding]:
             severity=Severity.WARNING,
             class_=Class.PRACTICE,
         )
-
-
-def _fewer(total: int | None) -> tuple[int, str]:
-    """Return how many indexes may fail, and why no more."""
-    return (_MANY, "") if total is None or total > _MANY else (total, ", the number of completions")
-
-
-def _at_most(bound: int, why: str, *numbers: View) -> Iterator[Finding]:
-    """Find what is above a bound."""
-    for view in numbers:
-        if (number := view.as_int()) is not None and number > bound:
-            yield Finding(view.path, f"{number} must be less than or equal to {bound}{why}")
 
 
 def _job(*fields: str) -> str:

@@ -12,92 +12,70 @@ server warns of surprising behavior, since they are used in Pod names and hostna
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from lint.job import Job
-from lint.path import Path
-from lint.rule import Bad, Class, Finding, Good, Rule, Severity
+from lint.rule import Bad, Class, Finding, Good, Rule, Severity, refusal
+
+if TYPE_CHECKING:
+    from lint.validation.cause import Cause
 
 _MAX = 63
-_MAX_CRONJOB = 52
 _RANDOM = 5
 """Characters that a generateName gets; of more than 58 the rest is cut off first."""
 
 _TIME = len("-29375520")
 """What a CronJob appends for its Jobs: the minutes since 1970."""
 
-_ALWAYS_FITS = 40
-
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
-    name = written = job.metadata.at("name")
+    causes = job.causes("name-budget")
+    for cause in causes:
+        yield refusal(cause, _mend(cause))
+    name = job.metadata.at("name")
     generated = name.unset or name.value == ""
-    if generated:
-        written = job.metadata.at("generateName")
+    written = job.metadata.at("generateName") if generated else name
     text = written.as_str()
-    if not text or (len(text) <= _ALWAYS_FITS and "." not in text) or written.placeholder:
+    if causes or not text or written.placeholder:
         return
-    size = _Size(len(text) + _RANDOM, ", the 5 random ones included") if generated else _Size(len(text))
     completions = job.effective.spec.at("completions").as_int() if job.indexed else None
     last = f"-{completions - 1}" if completions is not None and completions > 0 else ""
-    if job.cronjob:
-        yield from _cronjob(name.path, size, last)
-    else:
-        if size.length > _MAX and not generated:
-            yield from _label(job, size)
-        if last and size.length > (most := _MAX - len(last)):
-            yield Finding(name.path, f"{size.over(most)}, since the last Pod's hostname ends in {last}")
-    if "." in (text[: _MAX - _RANDOM] if generated else text):
-        yield from _dot(job, name.path, indexed=bool(last))
-
-
-class _Size(NamedTuple):
-    """How long a name is."""
-
-    length: int
-    note: str = ""
-    """What to say of the number."""
-
-    def over(self, most: int) -> str:
-        """Say by how much it is too long."""
-        over = self.length - most
-        found = f"{over} character{'' if over == 1 else 's'} too long"
-        return f"{found}: must be no more than {most} characters, not {self.length}{self.note}"
-
-
-def _cronjob(path: Path, size: _Size, last: str) -> Iterator[Finding]:
-    """Check how long a CronJob's name is."""
-    if size.length > _MAX_CRONJOB:
-        yield Finding(path, size.over(_MAX_CRONJOB))
-    elif last and size.length > (most := _MAX - _TIME - len(last)):
-        suffix = f"a hyphen, 8 digits and {last}"
-        message = (
-            f"{size.over(most)}, since the last Pod's hostname ends in {suffix}: no run can make its Job"
-        )
-        yield Finding(path, message, class_=Class.HOLE)
-
-
-def _label(job: Job, size: _Size) -> Iterator[Finding]:
-    """Check the label that a Job's name becomes."""
-    manual = job.spec.at("manualSelector")
-    if manual.unset or manual.value is False:
-        path = (*job.template.path, "labels")
-        yield Finding(path, f"the Job's name, which becomes the label job-name, is {size.over(_MAX)}")
-
-
-def _dot(job: Job, path: Path, *, indexed: bool) -> Iterator[Finding]:
-    """Say what a dot in the name does."""
-    if not indexed:
+    dotted = "." in (text[: _MAX - _RANDOM] if generated else text)
+    if job.cronjob and last:
+        over = len(text) + _RANDOM * generated + _TIME + len(last) - _MAX
+        if over > 0:
+            suffix = f"a hyphen, 8 digits and {last}"
+            message = (
+                f"{_over(over)}, since the last Pod's hostname ends in {suffix}: no run can make its Job"
+            )
+            yield Finding(name.path, message, class_=Class.HOLE)
+        if dotted:
+            message = "has a dot, but begins the Pods' hostnames, which must be DNS labels"
+            yield Finding(name.path, f"{message}: no run can make its Job", class_=Class.HOLE)
+    elif dotted:
         message = (
             "has a dot, which can result in surprising behavior where it is used as hostname of the Pods"
         )
-        yield Finding(path, message, severity=Severity.INFO, class_=Class.PRACTICE)
-        return
-    message = "has a dot, but begins the Pods' hostnames, which must be DNS labels"
-    if job.cronjob:
-        yield Finding(path, f"{message}: no run can make its Job", class_=Class.HOLE)
-    else:
-        yield Finding(path, message)
+        yield Finding(name.path, message, severity=Severity.INFO, class_=Class.PRACTICE)
+
+
+def _mend(cause: "Cause") -> str:
+    """Say how much is too much."""
+    name = cause.value if isinstance(cause.value, str) else ""
+    if cause.detail.startswith("must be no more than"):
+        limit = int(cause.detail.split()[5])
+        what = ": the label job-name is made of the name" if "labels" in cause.field else ""
+        return f"{what}; {_over(len(name) - limit)}" if len(name) > limit else what
+    if cause.detail.startswith("will not able"):
+        over = len(cause.detail.rpartition(": ")[2]) - _MAX
+        if over > 0:
+            return f"; {_over(over)} for the hostname of the last Pod"
+        return "; hostnames have no dots" if "." in name else ""
+    return ""
+
+
+def _over(over: int) -> str:
+    return f"{over} character{'' if over == 1 else 's'} too long"
 
 
 def _job(name: str, *fields: str) -> str:

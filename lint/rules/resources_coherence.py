@@ -16,80 +16,58 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from lint.amounts import MI, Amounts, amounts_of, side_by_side, thousandths
+from lint.amounts import MI, amounts_of, side_by_side, thousandths
 from lint.edit import Set
 from lint.families import Resources
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
+from lint.path import Path
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, refusal
 from lint.view import View
 
 _HUGE = "hugepages-"
+_POD_LEVEL = 34
+"""The first minor that keeps resources of a Pod as a whole."""
 
 
 def check(job: Job, params: Resources) -> Iterator[Finding]:
+    causes = job.causes("resources-coherence")
+    for cause in causes:
+        missing = cause.detail.startswith("Limit must be set")
+        yield refusal(cause, fix=_limit(job, cause.path) if missing else None)
     for container in job.all_containers():
         resources = container.at("resources")
         if len(resources):
-            yield from _requirements(resources, params, of_pod=False)
+            yield from _doubts(resources, params)
     resources = job.pod.at("resources")
-    if job.minor >= 34 and len(resources):
-        if job.pod.at("os", "name").value == "windows":
-            yield Finding(resources.path, "resources may not be set for a windows pod")
-            return
-        yield from _requirements(resources, params, of_pod=True)
-        unfit = list(_unfit(job, resources))
-        yield from unfit or _refused_pods(job, resources)
+    if job.minor >= _POD_LEVEL and len(resources):
+        yield from _doubts(resources, params)
+        if not causes:
+            yield from _refused_pods(job, resources)
 
 
-def _requirements(resources: View, params: Resources, *, of_pod: bool) -> Iterator[Finding]:
-    """Check requests and limits of a container, or of the Pod as a whole."""
+def _limit(job: Job, path: Path) -> Fix | None:
+    """Set the limit of what cannot be shared: it is known, since it equals the request."""
+    *resources, _, key = path
+    limits, request = job.object.at(*resources, "limits"), job.object.at(*path).value
+    if limits.missing or isinstance(limits.value, dict):
+        return Fix(f"set limits {key}: {request}", (Set((*limits.path, key), request),))
+    return None
+
+
+def _doubts(resources: View, params: Resources) -> Iterator[Finding]:
+    """Doubt amounts of a container, or of the Pod as a whole, that the server takes."""
     requests, limits = amounts_of(resources, "requests"), amounts_of(resources, "limits")
     for part, amounts in (("limits", limits), ("requests", requests)):
         for key, number in amounts.items():
-            if problem := _name(key, of_pod=of_pod):
-                yield Finding((*resources.path, part, key), f"{key} {problem}")
-            elif problem := _number(key, number):
-                view = resources.at(part, key)
-                yield Finding(view.path, f"{key} of {view.value} {problem}")
-            elif number < 6 * MI and key in ("memory", "ephemeral-storage"):
+            if 0 <= number < 6 * MI and key in ("memory", "ephemeral-storage"):
                 yield from _bytes(resources.at(part, key), number, limits.get(key))
-    yield from _pairs(resources, requests, limits, params)
-    if whole := [key for key in (*limits, *requests) if _indivisible(key)]:
-        yield from _missing_limits(resources, [key for key in whole if key in requests])
-        named = {*resources.at("requests").entries, *resources.at("limits").entries}
-        if any(key.startswith(_HUGE) for key in whole) and named.isdisjoint(("cpu", "memory")):
-            yield Finding(resources.path, "neither is named: HugePages require cpu or memory")
-
-
-def _name(key: str, *, of_pod: bool) -> str:
-    """Say what is wrong with the name of a resource."""
-    if key in ("cpu", "memory") or key.startswith(_HUGE):
-        return ""
-    if of_pod:
-        return 'is not supported here, supported values: "cpu", "hugepages-", "memory"'
-    if key.startswith("requests.") and _indivisible(key):
-        return "doesn't follow extended resource name standard"
-    if key == "ephemeral-storage" or "/" in key:
-        return ""
-    return "must be a standard resource for containers: cpu, memory, ephemeral-storage"
-
-
-def _number(key: str, number: int) -> str:
-    """Say what is wrong with a number, in the server's words."""
-    if number < 0:
-        return "must be greater than or equal to 0"
-    if key.startswith(_HUGE):
-        page = thousandths(key.removeprefix(_HUGE))
-        if not page or page < 0 or page % 1000 or -(-number // 1000) * 1000 % page:
-            return f"is not positive integer multiple of {key}"
-    elif number % 1000 and _indivisible(key):
-        return "must be an integer"
-    return ""
-
-
-def _indivisible(key: str) -> bool:
-    """Tell whether a resource cannot be promised to more than one container."""
-    return key.startswith(_HUGE) or ("/" in key and "kubernetes.io/" not in key)
+    for key, limit in limits.items():
+        request = requests.get(key)
+        if params.max_ratio and request and limit > request * Decimal(repr(params.max_ratio)):
+            asked, written = (resources.at(part, key) for part in ("requests", "limits"))
+            most = f"{params.max_ratio:g} times the request of {asked.value}"
+            message = f"{key} limit of {written.value} is more than {most}"
+            yield Finding(written.path, message, None, Severity.WARNING, Class.PRACTICE)
 
 
 def _bytes(view: View, number: int, limit: int | None) -> Iterator[Finding]:
@@ -106,54 +84,6 @@ def _bytes(view: View, number: int, limit: int | None) -> Iterator[Finding]:
     elif number and (part, key) == ("limits", "memory"):
         message = f"memory limit of {view.value} is below 6Mi, the least that runc starts a container with"
         yield Finding(view.path, message, None, Severity.WARNING, Class.PRACTICE)
-
-
-def _pairs(resources: View, requests: Amounts, limits: Amounts, params: Resources) -> Iterator[Finding]:
-    """Compare requests with their limits."""
-    for key, limit in limits.items():
-        request = requests.get(key, limit)
-        if limit == request:
-            continue
-        asked, written = (resources.at(part, key) for part in ("requests", "limits"))
-        if limit < request or _indivisible(key):
-            bound = "equal to" if _indivisible(key) else "less than or equal to"
-            message = f"{key} request of {asked.value} must be {bound} {key} limit of {written.value}"
-            yield Finding(resources.at("requests").path, message)
-        elif params.max_ratio and request and limit > request * Decimal(repr(params.max_ratio)):
-            most = f"{params.max_ratio:g} times the request of {asked.value}"
-            message = f"{key} limit of {written.value} is more than {most}"
-            yield Finding(written.path, message, None, Severity.WARNING, Class.PRACTICE)
-
-
-def _missing_limits(resources: View, requests: list[str]) -> Iterator[Finding]:
-    """Ask for the limits of what cannot be shared: they are known, since they equal the requests."""
-    limits = resources.at("limits")
-    lacking = {key: resources.at("requests", key).value for key in requests if key not in limits.entries}
-    if lacking and (limits.unset or isinstance(limits.value, dict)):
-        title = "set limits " + ", ".join(f"{key}: {value}" for key, value in lacking.items())
-        edits = tuple(Set((*limits.path, key), value) for key, value in lacking.items())
-        message = f"limit must be set for non overcommitable resources: {', '.join(lacking)}"
-        yield Finding(limits.path, message, None if limits.value is None else Fix(title, edits))
-
-
-def _unfit(job: Job, resources: View) -> Iterator[Finding]:
-    """Compare containers with the Pod as a whole as the server does when the Job is made."""
-    for part in ("requests", "limits"):
-        amounts = amounts_of(resources, part)
-        for key, total in side_by_side(job, part).items():
-            if total > amounts.get(key, total) and (part == "requests" or key.startswith(_HUGE)):
-                view = resources.at(part, key)
-                detail = f"must be greater than or equal to aggregate container {part} of {_text(key, total)}"
-                yield Finding(view.path, f"{key} {part[:-1]} of {view.value} {detail}")
-    limits = amounts_of(resources, "limits")
-    for index, container in enumerate(job.containers):
-        own = container.at("resources")
-        for key, number in amounts_of(own, "limits").items():
-            if number > limits.get(key, number):
-                path = (*resources.path, "containers", index, key, "limits")  # the server's own invention
-                written, most = (one.at("limits", key).value for one in (own, resources))
-                detail = f"must be less than or equal to pod limits of {most}"
-                yield Finding(path, f"{key} limit of {written} {detail}")
 
 
 def _refused_pods(job: Job, resources: View) -> Iterator[Finding]:

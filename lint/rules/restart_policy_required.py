@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple
 
 from lint.edit import Set
 from lint.job import Job
-from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, refusal
+
+_PROBLEMS = {"": "empty means Always", "Always": '"Always" is for Pods that must not end'}
 
 
 class Params(NamedTuple):
@@ -25,24 +27,17 @@ class Params(NamedTuple):
 
 def check(job: Job, params: Params) -> Iterator[Finding]:
     policy = job.pod.at("restartPolicy")
-    value = policy.value
-    if value in ("Never", "OnFailure") or policy.placeholder:
-        return
-    if policy.missing:
-        problem = "left out means Always"
-    elif value is None or value == "":
-        problem = "empty means Always"
-    elif value == "Always":
-        problem = '"Always" is for Pods that must not end'
-    elif isinstance(value, str):
-        problem = f'unsupported value: "{value}"'
-    else:
-        return
-    fix = None
-    if value is not None and not job.misplaced("restartPolicy", job.pod):
-        chosen = _chosen(job, params)
-        fix = Fix(f"set restartPolicy: {chosen}", (Set(policy.path, chosen),), safe=False)
-    yield Finding(policy.path, f'{problem}; valid values: "OnFailure", "Never"', fix)
+    for cause in job.causes("restart-policy-required")[-1:]:  # the server may say it twice
+        mend = (
+            f"; {_PROBLEMS.get(policy.value, 'left out means Always')}"
+            if cause.type == "Required value"
+            else ""
+        )
+        fix = None
+        if policy.value is not None and not job.misplaced("restartPolicy", job.pod):
+            chosen = _chosen(job, params)
+            fix = Fix(f"set restartPolicy: {chosen}", (Set(policy.path, chosen),), safe=False)
+        yield refusal(cause, mend, fix)
 
 
 def _chosen(job: Job, params: Params) -> str:
