@@ -10,7 +10,7 @@ from lint import crash
 from lint.version import VERSION
 
 if TYPE_CHECKING:
-    from lint.policy import Policy
+    from lint.policy import Identity, Policy
     from lint.rule import Rule
 
 POLICY_NAME = "jobwarden.yaml"
@@ -123,6 +123,11 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
         help=f"default: {POLICY_NAME} above the paths, up to the root of the repository",
     )
     add("--kubernetes-version", metavar="1.NN", help="the minor that the Jobs are for")
+    add(
+        "--against",
+        metavar="PATH",
+        help="objects that are in the cluster, as of `kubectl get -o yaml`: tell what may not change",
+    )
     add("--strict", action="store_true", help="templates and what cannot be read fail the run")
     add("--stats", action="store_true", help="count the findings of each rule")
 
@@ -165,7 +170,36 @@ def _policy(options: argparse.Namespace) -> "Policy":
     policy = _load(path) if path else Policy()
     selected, ignored = _ids(options.select), _ids(options.ignore)
     minor = _minor(options.kubernetes_version) if options.kubernetes_version else policy.minor
-    return policy.narrowed(selected, ignored, minor)
+    return policy.narrowed(selected, ignored, minor, _stored(options.against) if options.against else {})
+
+
+def _stored(path: str) -> "dict[Identity, Any]":
+    """Read the objects that others are updates of."""
+    from lint.compose import DocumentError
+    from lint.document import parse
+    from lint.linter import identity, jobs
+    from lint.policy import Policy
+    from lint.source import Broken, pieces
+    from lint.walk import Unreadable, files
+    from lint.work import read
+
+    found: dict[Identity, Any] = {}
+    for file in files([path]):
+        if isinstance(file, Unreadable):
+            raise UserError(f"--against {file.path}: {file.reason}")
+        try:
+            for piece in pieces(read(file)):
+                if isinstance(piece, Broken):
+                    raise UserError(f"--against {file}:{piece.line}: {piece.message}")
+                document = parse(piece.text, json=piece.json)
+                found |= {identity(job.object): job.object.value for _, job in jobs(document, Policy())}
+        except OSError as error:
+            raise UserError(f"--against {file}: {(error.strerror or str(error)).lower()}") from error
+        except DocumentError as error:
+            raise UserError(f"--against {file}: {error.message}") from error
+    if not found:
+        raise UserError(f"--against {path}: there is no Job and no CronJob in it")
+    return found
 
 
 def _load(path: str) -> "Policy":

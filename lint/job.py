@@ -47,6 +47,8 @@ class Job:
         self.by_person = False
         """No controller made it, so that a controller it names as its owner does not count: else everybody
         could name one, and get by."""
+        self.stored: Any = None
+        """The object as it is in the cluster already, where this is an update of it and somebody knows."""
         self.left_to_server = False
         """An API server looks at it next: what that rejects, nobody needs to say beforehand."""
         self.is_effective = False
@@ -126,8 +128,13 @@ class Job:
             return found
         from lint.validation import server  # a run without Jobs needs none of it
 
-        look = server.unread if self.guards.partial else server.all_found
-        for rule, cause in look(self.object.value, self.minor):
+        if self.guards.partial:
+            causes = server.unread(self.object.value, self.minor)
+        elif self.stored is None:
+            causes = server.all_found(self.object.value, self.minor)
+        else:
+            causes = server.all_found_of_update(self.stored, self.object.value, self.minor)
+        for rule, cause in causes:
             if not self._unknown(cause):
                 found.setdefault(rule, []).append(cause)
         return found
@@ -147,7 +154,7 @@ class Job:
     def changed(self, tree: Any) -> "Job":
         """Return the Job as a change leaves it: made by whoever made it, its text no longer known."""
         job = Job(tree, self.minor)
-        job.by_person, job.left_to_server = self.by_person, self.left_to_server
+        job.by_person, job.left_to_server, job.stored = self.by_person, self.left_to_server, self.stored
         return job
 
     def misplaced(self, key: str, *places: View) -> bool:

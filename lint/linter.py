@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lint.document import Document
 from lint.edit import Edit, Taken
 from lint.job import Job
 from lint.path import Path
-from lint.policy import UNUSED, Policy, Violation
+from lint.policy import UNUSED, Identity, Policy, Violation
 from lint.view import View
 
 if TYPE_CHECKING:
@@ -65,7 +65,26 @@ def jobs(document: Document, policy: Policy) -> Iterator[tuple[Path, Job]]:
         elif kind in ("Job", "CronJob") and (tree.at("apiVersion").as_str() or "").startswith("batch/"):
             below = tuple(path[len(base) :] for path in repeated if path[: len(base)] == base)
             comment = document.comment if not base else partial(_comment_below, document, base)
-            yield base, Job(tree.value, policy.minor, comment, below)
+            job = Job(tree.value, policy.minor, comment, below)
+            job.stored = _stored(identity(tree), policy) if policy.stored else None
+            yield base, job
+
+
+def identity(tree: View) -> Identity:
+    """Return what an object goes by."""
+    metadata = tree.at("metadata")
+    texts = (tree.at("kind"), metadata.at("namespace"), metadata.at("name"))
+    kind, namespace, name = (view.as_str() or "" for view in texts)
+    return kind, namespace, name
+
+
+def _stored(one: Identity, policy: Policy) -> Any:
+    """Find what an object is an update of; a namespace that is left out is that of the other."""
+    kind, namespace, name = one
+    for (kind_, namespace_, name_), tree in policy.stored.items():
+        if (kind, name) == (kind_, name_) and namespace in (namespace_, "", namespace_ or namespace):
+            return tree
+    return None
 
 
 def _comment_below(document: Document, base: Path, path: Path) -> str:

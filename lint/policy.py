@@ -24,6 +24,10 @@ Failed: TypeAlias = Callable[[str, Exception], None]
 """Is told the id of a rule that raised, and what it raised."""
 
 
+Identity: TypeAlias = tuple[str, str, str]
+"""Kind, namespace (empty where the manifest leaves it to the client) and name of an object."""
+
+
 class Setting(NamedTuple):
     """What a policy says of one rule."""
 
@@ -105,12 +109,15 @@ class Policy:
         settings: Mapping[str, Setting] = MappingProxyType({}),
         minor: int = DEFAULT_MINOR,
         webhook: Webhook = _WEBHOOK,
+        stored: Mapping[Identity, Any] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
         """By rule id; a rule that is not named has its own defaults."""
         self.minor = minor
         """The Kubernetes minor that Jobs are checked for."""
         self.webhook = webhook
+        self.stored = stored
+        """The objects that Jobs and CronJobs with the same names are updates of."""
 
     @cached_property
     def active(self) -> tuple[tuple[Rule[Any], Setting], ...]:
@@ -120,13 +127,19 @@ class Policy:
             (rule, setting) for rule, setting in settings if _severity(rule, setting) != Severity.OFF
         )
 
-    def narrowed(self, selected: frozenset[str], ignored: frozenset[str], minor: int) -> "Policy":
-        """Return the policy with only some rules (none: all), without others, for a Kubernetes minor."""
+    def narrowed(
+        self,
+        selected: frozenset[str],
+        ignored: frozenset[str],
+        minor: int,
+        stored: Mapping[Identity, Any] = MappingProxyType({}),
+    ) -> "Policy":
+        """Return the policy with only some rules (none: all), without others, for updates in a minor."""
         settings = dict(self.settings)
         for rule in RULES:
             if rule.id in ignored or (selected and rule.id not in selected):
                 settings[rule.id] = Setting(rule.params, Severity.OFF)
-        return Policy(settings, minor, self.webhook)
+        return Policy(settings, minor, self.webhook, stored)
 
     def mutates(self, rule: str) -> bool:
         """Tell whether the webhook makes the safe fixes of a rule."""

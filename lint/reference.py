@@ -68,7 +68,8 @@ def section(rule: Rule[Any]) -> str:
 def _example(title: str, example: Good | Bad) -> list[str]:
     """Write an example with the policy that it needs."""
     settings = [] if example.params is None else [f"(with {example.params!r})"]
-    return [" ".join((title, *settings)), _yaml(example.text)]
+    stored = ["In the cluster:", _yaml(example.stored)] if example.stored else []
+    return [*stored, " ".join((title, *settings)), _yaml(example.text)]
 
 
 def _yaml(text: str) -> str:

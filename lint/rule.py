@@ -92,7 +92,7 @@ def quoted(value: Any) -> str:
 
 def refusal(cause: "Cause", mend: str = "", fix: Fix | None = None) -> Finding:
     """Say in its own words what the API server rejects, and then how to mend it."""
-    return Finding(cause.path, cause.message + mend, fix, field=cause.renamed)
+    return Finding(cause.path, cause.brief + mend, fix, field=cause.renamed)
 
 
 def rejected(job: Job, rule: str) -> Iterator[Finding]:
@@ -109,6 +109,8 @@ class Good(NamedTuple):
     text: str
     params: Any = None
     minor: int = DEFAULT_MINOR
+    stored: str = ""
+    """What it is an update of, if it is one."""
 
 
 class Bad(NamedTuple):
@@ -123,6 +125,8 @@ class Bad(NamedTuple):
     minor: int = DEFAULT_MINOR
     text_only: bool = False
     """Comments, or a key given twice, show it: admission never sees them."""
+    stored: str = ""
+    """What it is an update of, if it is one."""
 
 
 class Rule(NamedTuple, Generic[P]):

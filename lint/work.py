@@ -135,7 +135,7 @@ def _done(path: str | Unreadable, order: Order) -> Done | None:
         return Done(path.path, unreadable=path)
     name = SHOWN_STDIN if path == STDIN else path
     try:
-        data = _bytes(path)
+        data = read(path)
     except OSError as error:
         return Done(path, unreadable=Unreadable(name, _reason(error)))
     if not may_hold_a_job(data) and path != STDIN:
@@ -159,7 +159,7 @@ def _inspected(name: str, data: bytes, order: Order) -> Inspected:
     return inspected.settled()
 
 
-def _bytes(path: str) -> bytes:
+def read(path: str) -> bytes:
     """Read a whole file; `open().read()` takes twice as long, and most of a run is reading."""
     if path == STDIN:
         return sys.stdin.buffer.read()

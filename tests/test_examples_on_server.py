@@ -41,7 +41,7 @@ def test_the_server_agrees_with_a_rule(every_apiserver: "ApiServer", rule: Rule[
     told = [
         f"{name} on 1.{minor}: {fault}"
         for name, text, example in texts(rule)
-        if example.minor in (minor, DEFAULT_MINOR)
+        if example.minor in (minor, DEFAULT_MINOR) and not example.stored  # tests/truth asks about updates
         for fault in faults(every_apiserver, rule, text, example)
     ]
 

@@ -11,10 +11,11 @@ import lint.rules
 from lint.document import Document, parse
 from lint.edit import apply, same
 from lint.job import Job
-from lint.linter import check, fix
+from lint.linter import check, fix, identity
 from lint.policy import Policy, Setting, Violation
 from lint.rule import Bad, Class, Good, Rule, Severity
 from lint.rules import RULES
+from lint.view import View
 
 MODULES = [import_module(f"lint.rules.{module.name}") for module in pkgutil.iter_modules(lint.rules.__path__)]
 EVERY: list[Rule[Any]] = [module.RULE for module in MODULES]
@@ -33,7 +34,9 @@ def policy_of(rule: Rule[Any], example: Good | Bad) -> Policy:
     """Make the policy in which the example stands, everything else switched off."""
     off = {other.id: Setting(other.params, Severity.OFF) for other in RULES}
     params = rule.params if example.params is None else example.params
-    return Policy({**off, rule.id: Setting(params)}, example.minor)
+    stored = parse(dedent(example.stored)).value if example.stored else None
+    known = {identity(View(stored)): stored} if stored else {}
+    return Policy({**off, rule.id: Setting(params)}, example.minor, stored=known)
 
 
 def document_of(example: Good | Bad) -> Document:
@@ -43,7 +46,9 @@ def document_of(example: Good | Bad) -> Document:
 
 def in_data(rule: Rule[Any], example: Good | Bad, tree: Any) -> list[Violation]:
     """Run one rule as the webhook does."""
-    return [one for one in policy_of(rule, example).check(Job(tree, example.minor)) if one.rule == rule.id]
+    job = Job(tree, example.minor)
+    job.stored = parse(dedent(example.stored)).value if example.stored else None
+    return [one for one in policy_of(rule, example).check(job) if one.rule == rule.id]
 
 
 def test_the_registry_lists_every_module_of_its_folder() -> None:

@@ -18,6 +18,7 @@ from lint.rules import (
     failure_policy_invalid,
     failure_policy_semantics,
     image_tag,
+    immutable_update,
     index_without_indexed,
     indexed_constraints,
     managed_by_invalid,
@@ -29,6 +30,7 @@ from lint.rules import (
     parallelism_sanity,
     per_index_onfailure,
     pod_level_deadline,
+    removed_api_version,
     resources_coherence,
     restart_policy_required,
     selector_misuse,
@@ -49,6 +51,7 @@ from lint.rules import (
 RULES: tuple[Rule[Any], ...] = (
     # The API server rejects it, or it can never work.
     duplicate_key.RULE,
+    removed_api_version.RULE,
     wrong_type.RULE,
     misplaced_field.RULE,
     version_gated_field.RULE,
@@ -65,6 +68,7 @@ RULES: tuple[Rule[Any], ...] = (
     managed_by_invalid.RULE,
     selector_misuse.RULE,
     template_invalid.RULE,
+    immutable_update.RULE,
     index_without_indexed.RULE,
     # How often, how long, and for how long it stays.
     backoff_limit.RULE,

@@ -52,6 +52,11 @@ class Cause(NamedTuple):
         return self.renamed or dotted(self.path)
 
     @property
+    def brief(self) -> str:
+        """What the server says, without the value where it is a whole struct or list."""
+        return self._replace(value=OMITTED).message if isinstance(self.value, dict | list) else self.message
+
+    @property
     def message(self) -> str:
         """All that the server says but the field."""
         value = "" if self.value is OMITTED else f": {shown(self.value)}"

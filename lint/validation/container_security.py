@@ -6,7 +6,7 @@ from typing import Any
 
 from lint.path import Path
 from lint.validation.cause import Cause, Typed, forbidden, invalid, required, too_long, unsupported
-from lint.validation.names import dns_subdomain, inside_path, number_in, size
+from lint.validation.names import SPACES, dns_subdomain, inside_path, number_in, size
 from lint.validation.tree import Struct, number, struct, text
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
@@ -29,9 +29,6 @@ _NOT_ON_WINDOWS = (
 _LONGEST_GMSA = 64 * 1024
 _DOMAIN = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _DOMAINS = rf'[^\\/:*?"<>|.][^\\/:*?"<>|]{{0,14}}|{_DOMAIN}(?:\.{_DOMAIN})*'
-_SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
 
 
 def security(value: Any, pod: Struct, at: Path, minor: int) -> Iterator[Cause]:
@@ -153,7 +150,7 @@ def app_armor(profile: Struct, at: Path) -> Iterator[Cause]:
     elif not path:
         yield required(here, "must be set when AppArmor type is Localhost")
     elif isinstance(path, str):
-        if path.strip(_SPACES) != path:
+        if path.strip(SPACES) != path:
             yield invalid(here, path, "must not be padded with whitespace")
         if size(path) > _LONGEST_PATH:
             yield too_long(here, _LONGEST_PATH)

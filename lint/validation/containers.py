@@ -33,7 +33,7 @@ _RESIZED_SIDECARS_ONLY = 37
 """The minor from which on an init container that ends cannot be restarted to resize it."""
 
 
-class _Pod(NamedTuple):
+class Surroundings(NamedTuple):
     """What the checks of a container look at outside of it."""
 
     spec: Struct
@@ -55,13 +55,13 @@ def containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) 
     `refused` are the indexes of the volumes that the server refuses: it does not find them when they are
     mounted.
     """
-    around = _around(pod, minor, refused)
+    around = surroundings(pod, minor, refused)
     names: set[str] = set()
     if not pod.get("containers"):
         yield required((*at, "containers"))
     for index, container in structs(pod, "containers"):
         here = (*at, "containers", index)
-        yield from _every(container, around, here)
+        yield from every(container, around, here)
         yield from _own_restart(container, minor, here)
         yield from _runs(container, around, here)
         name = text(container, "name")
@@ -74,7 +74,7 @@ def containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) 
     yield from _init_containers(names, around, (*at, "initContainers"))
 
 
-def _around(pod: Struct, minor: int, refused: Container[int]) -> _Pod:
+def surroundings(pod: Struct, minor: int, refused: Container[int]) -> Surroundings:
     """Collect what the checks of a container need to know."""
     volumes: Struct = {}
     for index, volume in structs(pod, "volumes"):
@@ -83,14 +83,14 @@ def _around(pod: Struct, minor: int, refused: Container[int]) -> _Pod:
             volumes[name] = volume
     claims = frozenset(text(claim, "name") for _, claim in structs(pod, "resourceClaims")) - {""}
     grace = pod.get("terminationGracePeriodSeconds")
-    return _Pod(pod, volumes, claims, grace if isinstance(grace, int) else 30, minor)
+    return Surroundings(pod, volumes, claims, grace if isinstance(grace, int) else 30, minor)
 
 
-def _init_containers(names: set[str], around: _Pod, at: Path) -> Iterator[Cause]:
+def _init_containers(names: set[str], around: Surroundings, at: Path) -> Iterator[Cause]:
     """Check containers that run first; those that are restarted always run on, beside the others."""
     for index, container in structs(around.spec, "initContainers"):
         here = (*at, index)
-        yield from _every(container, around, here)
+        yield from every(container, around, here)
         yield from _init_restart(container, around.minor, here)
         if container.get("resizePolicy") and around.minor >= _RESIZED_SIDECARS_ONLY:
             yield from _not_resized(container, (*here, "resizePolicy"))
@@ -112,7 +112,7 @@ def _init_containers(names: set[str], around: _Pod, at: Path) -> Iterator[Cause]
                     yield forbidden((*here, field), detail)
 
 
-def _every(container: Struct, around: _Pod, at: Path) -> Iterator[Cause]:
+def every(container: Struct, around: Surroundings, at: Path) -> Iterator[Cause]:
     """Check what all kinds of containers have."""
     yield from _image(container, at)
     if container.get("ports"):
@@ -151,7 +151,7 @@ def _image(container: Struct, at: Path) -> Iterator[Cause]:
             yield unsupported((*at, field), policy, policies)
 
 
-def _runs(container: Struct, around: _Pod, at: Path) -> Iterator[Cause]:
+def _runs(container: Struct, around: Surroundings, at: Path) -> Iterator[Cause]:
     """Check what only containers that stay have."""
     if container.get("lifecycle"):
         yield from lifecycle(container["lifecycle"], around.grace, (*at, "lifecycle"), around.minor)

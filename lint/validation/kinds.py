@@ -145,7 +145,13 @@ _SCALARS = {
     "int32": _integer("int32"),
     "int64": _integer("int64"),
     "resource.Quantity": Kind(
-        "0", lambda value: type(value) is not float and parse(value) is not None, _read_quantity
+        "0",
+        lambda value: (
+            parse(value) is not None
+            if type(value) is str
+            else type(value) is int and -(1 << 63) <= value < 1 << 63
+        ),
+        _read_quantity,
     ),
     "v1.Time": Kind(None, lambda value: type(value) is str and not time_fault(value), _read_time),
     "intstr.IntOrString": Kind(

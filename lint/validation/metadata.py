@@ -218,7 +218,7 @@ def _apparmor(container: str, profile: str, pod: Struct) -> Iterator[tuple[str, 
 
 def _containers(pod: Struct) -> Iterator[tuple[Path, Struct]]:
     """Return the containers with their places in the Pod."""
-    for key in ("initContainers", "containers"):
+    for key in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in structs(pod, key):
             yield (key, index), container
 

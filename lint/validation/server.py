@@ -22,6 +22,7 @@ from lint.validation.tree import Struct, struct
 Found: TypeAlias = tuple[str, Cause]
 """The id of a lint rule, and a cause that it is about."""
 
+_ANY_UID = "00000000-0000-0000-0000-000000000000"
 _CRASH = "crashes the API server"
 """How our own words begin about what makes the server panic."""
 
@@ -76,12 +77,27 @@ def rejected_update(old: Struct, new: Struct, minor: int) -> Rejection | None:
 
 def all_found_of_update(old: Struct, new: Struct, minor: int) -> Iterator[Found]:
     """Iterate over all causes for which an object that is stored cannot be applied with changes."""
-    from lint.validation.update import applied
+    from lint.validation.applying import applied, last_applied  # few runs need it
 
     decoded = decode(new, minor)
     yield from _unread(decoded)
     if not decoded.wrong:
-        yield from _changed(old, applied(old, decoded.tree), minor)
+        stored = _stored(old, minor)
+        yield from _changed(stored, applied(stored, last_applied(old), decoded.tree), minor)
+
+
+def _stored(tree: Struct, minor: int) -> Struct:
+    """Return an object as the server stores it, also where only its manifest is known."""
+    tree = _filled(decode(tree, minor).tree, minor)
+    spec = struct(tree, "spec")
+    if tree.get("kind") != "Job" or spec.get("selector") is not None:
+        return tree
+    own = {**struct(tree, "metadata"), "uid": _ANY_UID}
+    template = struct(spec, "template")
+    meta, expected = struct(template, "metadata"), job.expected_labels(metadata.name_of(own), _ANY_UID)
+    template = {**template, "metadata": {**meta, "labels": {**struct(meta, "labels"), **expected}}}
+    selector = {"matchLabels": {job.UID_LABELS[1]: _ANY_UID}}
+    return {**tree, "metadata": own, "spec": {**spec, "selector": selector, "template": template}}
 
 
 def _changed(old: Struct, new: Struct, minor: int) -> Iterator[Found]:
@@ -177,8 +193,21 @@ def _pods(spec: Struct, at: Path, minor: int) -> Iterator[Found]:
     yield from (("template-invalid", cause) for cause in annotated_tolerations(template, here, minor))
     inside, below = struct(template, "spec"), (*here, "spec")
     of_pod = list(pod(inside, below, minor))
-    for cause in (*containers(inside, below, minor, _volumes(of_pod, below)), *of_pod):
+    refused = _volumes(of_pod, below)
+    for cause in (
+        *containers(inside, below, minor, refused),
+        *_ephemeral(inside, below, minor, refused),
+        *of_pod,
+    ):
         yield "resources-coherence" if "resources" in cause.path else "template-invalid", cause
+
+
+def _ephemeral(pod: Struct, at: Path, minor: int, refused: set[int]) -> Iterator[Cause]:
+    """Validate ephemeral containers, which no template has that is accepted."""
+    if pod.get("ephemeralContainers"):
+        from lint.validation.ephemeral import ephemeral_containers  # few runs need it
+
+        yield from ephemeral_containers(pod, at, minor, refused)
 
 
 def _volumes(causes: list[Cause], at: Path) -> set[int]:

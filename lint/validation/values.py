@@ -28,7 +28,9 @@ _NUMBERS = (  # what stands before a number in a time, its name in the layout an
 
 
 def mended(value: Any) -> Any:
-    """Return a number as kubectl sends it: a whole one without a point."""
+    """Return a number as kubectl sends it: a whole one without a point, a large one as the float it reads."""
+    if type(value) is int and not -(2**63) <= value < 2**63 and abs(value) < 10**308:
+        value = float(value)
     whole = isinstance(value, float) and abs(value) < 1e21 and value.is_integer()
     return int(Decimal(repr(value))) if whole else value
 

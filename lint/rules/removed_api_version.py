@@ -1,0 +1,54 @@
+"""Jobs and CronJobs are of `batch/v1`, the one version that the API server still knows.
+
+CronJobs were `batch/v1beta1` before Kubernetes 1.21, and may be nothing but `batch/v1` since 1.25; their
+fields are the same in both.
+"""
+
+from collections.abc import Iterator
+
+from lint.edit import Set
+from lint.job import Job
+from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity
+
+
+def check(job: Job, _params: None) -> Iterator[Finding]:
+    version = job.object.at("apiVersion")
+    text = version.as_str()
+    if text is None or text == "batch/v1" or version.placeholder:
+        return
+    fix = Fix("set apiVersion: batch/v1", (Set(version.path, "batch/v1"),)) if text in _SAME else None
+    kind = job.object.at("kind").as_str() or job.kind
+    yield Finding(version.path, f'no matches for kind "{kind}" in version "{text}": it is batch/v1', fix)
+
+
+_SAME = ("batch/v1beta1", "batch/v2alpha1")
+
+_CRONJOB = """\
+apiVersion: VERSION
+kind: CronJob
+metadata:
+  name: report
+spec:
+  schedule: "17 5 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}
+"""
+
+RULE = Rule(
+    id="removed-api-version",
+    doc=__doc__,
+    severity=Severity.ERROR,
+    class_=Class.SERVER,
+    params=None,
+    check=check,
+    good=(
+        Good(_CRONJOB.replace("VERSION", "batch/v1")),
+        Good(_CRONJOB.replace("VERSION", '"batch/{{ .Values.version }}"')),
+    ),
+    bad=(
+        Bad(_CRONJOB.replace("VERSION", "batch/v1beta1"), fixed=_CRONJOB.replace("VERSION", "batch/v1")),
+        Bad(_CRONJOB.replace("VERSION", "batch/v3")),
+    ),
+)
