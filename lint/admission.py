@@ -10,6 +10,7 @@ from lint.edit import Edit, EditError, Remove, Set, Taken, apply, same
 from lint.job import Job
 from lint.policy import Failed, Mode, Policy, Violation
 from lint.rule import Class, Severity
+from lint.validation.dropping import dropped, without
 from lint.view import MISSING
 
 _MAX_PASSES = 20
@@ -20,6 +21,9 @@ _KEYED = frozenset(("containers", "initContainers"))
 
 _ATOMIC = frozenset(("nodeSelector",))
 """Maps that a server-side apply replaces as a whole."""
+
+_UNREAD = frozenset(("removed-api-version", "wrong-type", "misplaced-field"))
+"""Rules about what an API server cannot read, so that it asks nobody."""
 
 WARNING_LENGTH = 120
 """Characters of one warning, as the API server's documentation recommends."""
@@ -71,19 +75,27 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     lines = told(mutation, mode)
     made = mutation.made if mode == Mode.ENFORCE else ()
     after = job.changed(mutation.tree) if made else job
-    found = list(policy.check(after))
+    found = list(policy.check(_kept(after)))
     rejected = [one for one in found if one.class_ == Class.SERVER]
     denied, warned, _ = judge((one for one in found if not is_settled(after, one)), mode)
     lines += [] if rejected else warnings(warned)
     verdict: Literal["allowed", "patched", "denied", "rejected"] = "patched" if made else "allowed"
     message = ""
-    if rejected and policy.webhook.deny_invalid and mode == Mode.ENFORCE:
+    is_read = not any(one.rule in _UNREAD for one in rejected)
+    if rejected and is_read and policy.webhook.deny_invalid and mode == Mode.ENFORCE:
         verdict, message = "denied", denial(job.kind, rejected)
     elif rejected:
         verdict, message = "rejected", "\n".join(f"{one.place}: {one.message}" for one in rejected)
     elif denied:
         verdict, message = "denied", denial(job.kind, denied)
     return Foretold(verdict, message, tuple(dict.fromkeys(lines)), after.object.value)
+
+
+def _kept(job: Job) -> Job:
+    """Return what validating webhooks see: without the fields that the API server has dropped by then."""
+    tree = job.object.value
+    lost = list(dropped(tree, job.minor)) if isinstance(tree, dict) else []
+    return job.changed(without(tree, lost)) if lost else job
 
 
 def mutate(job: Job, policy: Policy, failed: Failed | None = None) -> Mutation:

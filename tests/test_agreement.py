@@ -30,6 +30,7 @@ EVERY_MINOR = pytest.mark.usefixtures("every_minor")
 OTHERS = policies(
     strict="profile: strict\nplacement: {assign: require}\nresources: {limits: {memory: 1Gi}}",
     warn="mode: warn\nprofile: strict",
+    invalid="denyInvalid: true",
     extending="placement: {assign: require}\nextendWritten: true",
 )
 

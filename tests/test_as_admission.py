@@ -479,4 +479,4 @@ def test_real_manifests_are_foretold(jobwarden: Command) -> None:
     assert done.returncode == 1
     assert len(found["admissions"]) == found["summary"]["jobs"] + found["summary"]["cronjobs"] > 250
     assert verdicts.keys() == {"allowed", "patched", "rejected"}
-    assert verdicts["rejected"] < 50
+    assert verdicts["rejected"] < len(found["admissions"]) / 3

@@ -15,7 +15,6 @@ import lint.rules
 from lint.document import parse
 from lint.job import DEFAULT_MINOR, Job
 from lint.linter import jobs
-from lint.path import dotted
 from lint.policy import Policy, Setting
 from lint.rule import Bad, Class, Good, Rule
 from lint.view import View
@@ -79,12 +78,13 @@ def faults(server: "ApiServer", rule: Rule[Any], text: str, example: Good | Bad)
     for _, job in jobs(parse(dedent(text)), policy):
         if job.guards.partial or placeholders(job.object):
             continue
+        tree = sent(job)
         said = {
-            plain(dotted(violation.path))
-            for violation in policy.check(job)
+            plain(violation.place)
+            for violation in policy.check(Job(tree, job.minor, job.comment, job.repeated))
             if violation.class_ == Class.SERVER and (others or violation.rule == rule.id)
         }
-        answered = rejections(server, sent(job), said if server.minor < example.minor else None)
+        answered = rejections(server, tree, said if server.minor < example.minor else None)
         if bool(said) != bool(answered) or not (said <= answered.keys() or UNNAMED in answered):
             yield f"the linter rejects {sorted(said) or 'nothing'}, the server {answered or 'nothing'}"
 
