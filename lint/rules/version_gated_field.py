@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
 
+_MANAGED_BY = 32
+"""The first minor in which Jobs keep `managedBy`; CronJobs have kept it before."""
+
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
     tree = job.effective.object.value
@@ -21,6 +24,12 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
             yield Finding(
                 path, f"its feature is off in Kubernetes 1.{job.minor}, which drops it without a word"
             )
+
+    managed_by = job.spec.at("managedBy")
+    if job.cronjob and job.minor < _MANAGED_BY and managed_by.given:
+        yield Finding(
+            managed_by.path, f"the Jobs of the CronJob lose it: Kubernetes 1.{job.minor} drops it there"
+        )
 
 
 RULE = Rule(
@@ -77,6 +86,22 @@ RULE = Rule(
                       restartPolicy: OnFailure
             """,
             minor=34,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: CronJob
+            metadata:
+              name: report
+            spec:
+              schedule: "17 5 * * *"
+              jobTemplate:
+                spec:
+                  managedBy: jobs.example.com/runner
+                  template:
+                    spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}
+            """,
+            minor=31,
         ),
         Bad(
             """\
