@@ -1,7 +1,8 @@
 """How fast the linter is, as ratios within one run: `python benchmarks/speed.py`.
 
 Prints the start-up against that of the bare interpreter, a large repository against the floor (an interpreter
-that starts and reads the same bytes), and how time grows with the number of Jobs.
+that starts and reads the same bytes), how time grows with the number of Jobs, and what it costs to foretell
+whether the API server rejects one.
 """
 
 import os
@@ -12,6 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import yaml
+from latency import CHOSEN, MINOR, best, job
+
+from lint.document import parse
+from lint.validation import server
 
 ROUNDS = 7
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -157,6 +164,18 @@ def many_jobs(folder: Path) -> None:
     )
 
 
+def what_the_server_says(_: Path) -> None:
+    """Compare the checks of the API server with reading the same Job."""
+    tree = job("report", "x", **CHOSEN)
+    text = yaml.safe_dump(tree)
+    checks = best(lambda: list(server.all_found(tree, MINOR)))
+    reading = best(lambda: parse(text), calls=10, rounds=20)
+    print(
+        f"what the API server rejects, a Job of {len(text) / 1000:.1f} KB with 37 variables:"
+        f" {checks * 1e6:.0f} us, {checks / reading:.3f} times reading it ({reading * 1e6:.0f} us)"
+    )
+
+
 if __name__ == "__main__":
-    for measurement in (start_up, large_repository, many_jobs):
+    for measurement in (start_up, large_repository, many_jobs, what_the_server_says):
         in_folder(measurement)

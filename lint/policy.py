@@ -230,7 +230,7 @@ def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Vio
     class_ = finding.class_ or rule.class_
     if guards.foreign and class_ == Class.PRACTICE:
         return None
-    if guards.partial and (class_ != Class.PRACTICE or View(job.object.value).at(*finding.path).missing):
+    if guards.partial and (class_ == Class.HOLE or View(job.object.value).at(*finding.path).missing):
         return None  # the other half of the object may say what is missing, and what makes this fit
     severity = rule.severity if finding.severity is None else finding.severity
     if setting.severity is not None:

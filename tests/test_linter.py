@@ -162,6 +162,14 @@ def test_a_partial_object_is_never_rejected() -> None:
     assert found(text, Policy()) == []
 
 
+def test_of_a_partial_object_is_told_what_no_server_can_read() -> None:
+    text = (
+        'apiVersion: batch/v1\nkind: Job\nspec: {backoffLimit: "3", zoo: 1, $patch: merge, parallelism: -1}\n'
+    )
+
+    assert {one.violation.rule for one in check(parse(text), Policy())} == {"wrong-type", "misplaced-field"}
+
+
 @pytest.mark.parametrize("kind", ["JobSet", "CronJob"])
 def test_what_a_controller_owns_is_warned_of_and_never_changed(kind: str) -> None:
     owner = f"  name: report\n  ownerReferences: [{{kind: {kind}, name: a, controller: true}}]\n"

@@ -7,7 +7,6 @@ from lint.path import Path, dotted
 from lint.validation.cause import Cause, duplicate, forbidden, invalid, required, too_many, unsupported
 from lint.validation.container_security import security
 from lint.validation.environment import imported, variables
-from lint.validation.mounts import devices, mounts
 from lint.validation.names import dns_label, number_in, port_name
 from lint.validation.probes import PROBES, lifecycle, probe
 from lint.validation.resources import resources
@@ -122,8 +121,12 @@ def every(container: Struct, around: Surroundings, at: Path) -> Iterator[Cause]:
     if container.get("envFrom"):
         yield from imported(container, (*at, "envFrom"), around.minor)
     if container.get("volumeMounts"):
+        from lint.validation.mounts import mounts
+
         yield from mounts(container, around.volumes, at)
     if container.get("volumeDevices"):
+        from lint.validation.mounts import devices
+
         yield from devices(container, around.volumes, at)
         if around.minor >= _NO_DEVICES_OF_OTHER_USERS and around.spec.get("hostUsers") is False:
             yield forbidden((*at, "volumeDevices"), "when `hostUsers` is false")

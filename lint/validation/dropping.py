@@ -84,7 +84,9 @@ def dropped(tree: dict[str, Any], minor: int) -> Iterator[Path]:
     if minor >= _FIRST_WITH_SCHEDULING and job.get("scheduling") is not None:
         yield (*at, "scheduling")
     pod, place = _inside(job, ("template", "spec")), (*at, "template", "spec")
-    for path, parent in _gated(pod, _fields(minor), place):
+    gated: list[tuple[Path, dict[str, Any]]] = []
+    _gated(pod, _fields(minor), place, gated)
+    for path, parent in gated:
         if path[-1] == "stopSignal" and not any(parent[key] is not None for key in parent if key != path[-1]):
             yield path[:-1]
         elif path[-1] != "restartPolicy" or "initContainers" not in path or parent[path[-1]] != "Always":
@@ -119,21 +121,21 @@ def _inside(tree: Any, path: Path) -> dict[str, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _gated(value: Any, fields: _Tree, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Return the places of the fields that are there, each with the map that it is in."""
+def _gated(value: Any, fields: _Tree, path: Path, gated: list[tuple[Path, dict[str, Any]]]) -> None:
+    """Collect the places of the fields that are there, each with the map that it is in."""
     if "*" in fields:
         fields = fields["*"]
-        for index, item in _items(value):
-            if not fields.keys().isdisjoint(item):
-                yield from _gated(item, fields, (*path, index))
+        for index, item in enumerate(value) if isinstance(value, list) else ():
+            if isinstance(item, dict) and not fields.keys().isdisjoint(item):
+                _gated(item, fields, (*path, index), gated)
     elif isinstance(value, dict):
         for key, inner in fields.items():
             if value.get(key) is None:
                 continue
             if inner:
-                yield from _gated(value[key], inner, (*path, key))
+                _gated(value[key], inner, (*path, key), gated)
             else:
-                yield (*path, key), value
+                gated.append(((*path, key), value))
 
 
 def _image_volumes(pod: dict[str, Any], place: Path) -> Iterator[Path]:

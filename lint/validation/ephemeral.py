@@ -17,9 +17,7 @@ _SUB_PATHS = ("subPath", "subPathExpr")
 _DETAIL = "cannot be set for an Ephemeral Container"
 
 
-def ephemeral_containers(
-    pod: Struct, at: Path, minor: int, refused: Container[int] = ()
-) -> Iterator[Cause]:
+def ephemeral_containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) -> Iterator[Cause]:
     """Check `ephemeralContainers` of the Pod spec at a path.
 
     `refused` are the indexes of the volumes that the server refuses.

@@ -239,21 +239,27 @@ def _joined(path: Path) -> str:
 
 def _checks(go: str, minor: int) -> tuple[dict[str, type], dict[str, Callable[[Any], bool]]]:
     """Return the Python types of the fields that need no other look, and how to look at the others."""
-    simple, others = {}, {}
+    simple: dict[str, type] = {}
+    others: dict[str, Callable[[Any], bool]] = {}
     for key, field in known(go, minor).items():
         basic = table().named.get(field.type, field.type)
         if basic in _PYTHON:
             simple[key] = _PYTHON[basic]
         else:
-            others[key] = _later(field.type, minor)
+            others[key] = _later(field.type, minor, others, key)
     return simple, others
 
 
-def _later(go: str, minor: int) -> Callable[[Any], bool]:
+def _later(go: str, minor: int, checks: dict[str, Callable[[Any], bool]], key: str) -> Callable[[Any], bool]:
     """Look at a value by a kind that is made when the first is seen: few objects have more than a few."""
     if go in _SCALARS:
         return _SCALARS[go].fits
-    return lambda value: kind_of(go, minor).fits(value)
+
+    def fits(value: Any) -> bool:
+        checks[key] = kind_of(go, minor).fits
+        return checks[key](value)
+
+    return fits
 
 
 def _list_fits(go: str, minor: int) -> Callable[[Any], bool]:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 from lint.path import Path, dotted
 from lint.validation import names
-from lint.validation.cause import Cause, forbidden, invalid, required, too_long, unsupported
-from lint.validation.tree import Struct, size, struct, structs, text, text_if_any, texts
+from lint.validation.cause import Cause, forbidden, invalid, required, too_long
+from lint.validation.tree import Struct, struct, structs, text, text_if_any, texts
 
-_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _NO_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _MAPPED = "must not be an IPv4-mapped IPv6 address"
 _STRICT_IP = 36
@@ -17,23 +16,6 @@ _RELAXED_SEARCH = 33
 """From this minor on, search paths may have underscores, and be a dot."""
 _OWN_FIELDS = 37
 """Before this minor, the server took namespaces of the host for a part of the security context."""
-
-
-def dns_policy(pod: Struct, at: Path, _: int) -> Iterator[Cause]:
-    """Check where names are looked up."""
-    policy, here = text(pod, "dnsPolicy"), (*at, "dnsPolicy")
-    if not policy:
-        yield required(here)
-    elif policy not in _POLICIES:
-        yield unsupported(here, policy, _POLICIES)
-    elif policy == "None":
-        config = pod.get("dnsConfig")
-        here = (*at, "dnsConfig")
-        if config is None:
-            yield required(here, "must provide `dnsConfig` when `dnsPolicy` is None")
-        elif not size(struct(pod, "dnsConfig"), "nameservers"):
-            wrong = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-            yield required((*here, "nameservers"), wrong)
 
 
 def dns_config(pod: Struct, at: Path, minor: int) -> Iterator[Cause]:

@@ -1,8 +1,6 @@
 """Where a Pod may run: affinity, tolerations, topology spread constraints, gates."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from lint.path import Path, dotted
 from lint.validation import names
@@ -154,42 +152,19 @@ def annotated_tolerations(template: Struct, at: Path, minor: int) -> Iterator[Ca
     content = text(annotations, _ANNOTATION)
     if not content:
         return
+    from lint.validation.toleration_text import tolerations_in  # few runs need it
+
     here, field = (*at, "metadata", "annotations", _ANNOTATION), f"{dotted(at)}.annotations"
-    tolerated = _read(content)
-    if tolerated is None:
-        yield invalid(here, _ANNOTATION, "must be a list of tolerations, as JSON", field)
-    for index, toleration in enumerate(tolerated or ()):
+    tolerated, fault = tolerations_in(content)
+    if fault:
+        yield invalid(here, _ANNOTATION, fault, field)
+    for index, toleration in enumerate(tolerated):
         for cause in _toleration(toleration, (index,), minor):
             name = f"{field}.{_ANNOTATION}{cause.field}"
             yield cause._replace(path=here, renamed=name)
 
 
 _ANNOTATION = "scheduler.alpha.kubernetes.io/tolerations"
-_TEXTS = frozenset(("key", "operator", "value", "effect"))
-_SECONDS = "tolerationseconds"
-
-
-def _read(content: str) -> list[Struct] | None:
-    """Read tolerations as Go does, in fields of any case; None if it cannot."""
-    try:
-        read = json.loads(content, parse_constant=int)
-    except (ValueError, RecursionError):
-        return None
-    tolerated: list[Struct] = []
-    for item in read if isinstance(read, list) else () if read is None else (read,):
-        if item is not None and not (isinstance(read, list) and isinstance(item, dict)):
-            return None
-        fields = {key.lower(): value for key, value in (item or {}).items() if value is not None}
-        seconds = fields.pop(_SECONDS, None)
-        if any(not isinstance(fields.get(key, ""), str) for key in _TEXTS) or not _fits(seconds):
-            return None
-        tolerated.append({**fields, "tolerationSeconds": seconds})
-    return tolerated
-
-
-def _fits(value: Any) -> bool:
-    """Tell whether Go reads a number as an integer of 64 bits, where there is one."""
-    return value is None or (type(value) is int and -(1 << 63) <= value < 1 << 63)
 
 
 def topology_spread_constraints(pod: Struct, at: Path, minor: int) -> Iterator[Cause]:

@@ -8,14 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 from lint.defaults import defaulted
 from lint.path import Path
-from lint.validation import cronjob, job, metadata
+from lint.validation import job, metadata
 from lint.validation.cause import Cause
 from lint.validation.containers import containers
 from lint.validation.decode import Decoded, decode
 from lint.validation.dropping import dropped, without
 from lint.validation.failure_policy import failure_policy
 from lint.validation.pod import pod
-from lint.validation.scheduling import annotated_tolerations
 from lint.validation.success_policy import panics, success_policy
 from lint.validation.tree import Struct, struct
 
@@ -153,44 +152,64 @@ def _crashes(tree: Struct, spec: Struct, at: Path, minor: int) -> Iterator[Found
     """Find what makes the server panic, after which the client gets no answer at all."""
     yield from (("success-policy-invalid", cause) for cause in panics(spec, at))
     if at[1:]:
+        from lint.validation import cronjob  # many runs see none
+
         schedules = cronjob.schedule(struct(tree, "spec"), minor)
         yield from (("cron-syntax", cause) for cause in schedules if cause.detail.startswith(_CRASH))
 
 
+def _each(*groups: tuple[str, Iterator[Cause]]) -> Iterator[Found]:
+    """Give each cause its rule."""
+    for rule, causes in groups:
+        for cause in causes:
+            yield rule, cause
+
+
 def _job(tree: Struct, minor: int) -> Iterator[Found]:
     """Validate what only Jobs of their own have."""
-    yield from (("name-budget", cause) for cause in job.names(tree))
-    yield from (("metadata-invalid", cause) for cause in metadata.object_meta(tree, minor))
-    yield from (("selector-misuse", cause) for cause in job.selector(tree))
+    return _each(
+        ("name-budget", job.names(tree)),
+        ("metadata-invalid", metadata.object_meta(tree, minor)),
+        ("selector-misuse", job.selector(tree)),
+    )
 
 
 def _cronjob(tree: Struct, minor: int) -> Iterator[Found]:
     """Validate what only CronJobs have."""
+    from lint.validation import cronjob
+
     spec = struct(tree, "spec")
-    yield from (("name-budget", cause) for cause in cronjob.names(tree))
-    yield from (("metadata-invalid", cause) for cause in metadata.object_meta(tree, minor))
-    yield from (("cron-syntax", cause) for cause in cronjob.schedule(spec, minor))
-    yield from (("cron-syntax", cause) for cause in cronjob.time_zone(spec, minor))
-    yield from (("numeric-bounds", cause) for cause in cronjob.numbers(spec))
-    yield from (("concurrency-policy-invalid", cause) for cause in cronjob.concurrency_policy(spec))
-    yield from (("selector-misuse", cause) for cause in cronjob.selector(spec))
+    return _each(
+        ("name-budget", cronjob.names(tree)),
+        ("metadata-invalid", metadata.object_meta(tree, minor)),
+        ("cron-syntax", cronjob.schedule(spec, minor)),
+        ("cron-syntax", cronjob.time_zone(spec, minor)),
+        ("numeric-bounds", cronjob.numbers(spec)),
+        ("concurrency-policy-invalid", cronjob.concurrency_policy(spec)),
+        ("selector-misuse", cronjob.selector(spec)),
+    )
 
 
 def _spec(spec: Struct, at: Path) -> Iterator[Found]:
     """Validate the spec of a Job."""
-    yield from (("numeric-bounds", cause) for cause in job.numbers(spec, at))
-    yield from (("indexed-constraints", cause) for cause in job.indexed(spec, at))
-    yield from (("managed-by-invalid", cause) for cause in job.managed_by(spec, at))
-    yield from (("failure-policy-invalid", cause) for cause in failure_policy(spec, at))
-    yield from (("success-policy-invalid", cause) for cause in success_policy(spec, at))
-    yield from (("restart-policy-required", cause) for cause in job.restart_policy(spec, at))
+    return _each(
+        ("numeric-bounds", job.numbers(spec, at)),
+        ("indexed-constraints", job.indexed(spec, at)),
+        ("managed-by-invalid", job.managed_by(spec, at)),
+        ("failure-policy-invalid", failure_policy(spec, at)),
+        ("success-policy-invalid", success_policy(spec, at)),
+        ("restart-policy-required", job.restart_policy(spec, at)),
+    )
 
 
 def _pods(spec: Struct, at: Path, minor: int) -> Iterator[Found]:
     """Validate the Pods of a Job."""
     template, here = struct(spec, "template"), (*at, "template")
     yield from (("template-invalid", cause) for cause in metadata.template_meta(template, here))
-    yield from (("template-invalid", cause) for cause in annotated_tolerations(template, here, minor))
+    if "annotations" in struct(template, "metadata"):
+        from lint.validation.scheduling import annotated_tolerations  # many runs need none of it
+
+        yield from (("template-invalid", cause) for cause in annotated_tolerations(template, here, minor))
     inside, below = struct(template, "spec"), (*here, "spec")
     of_pod = list(pod(inside, below, minor))
     refused = _volumes(of_pod, below)

@@ -1,6 +1,6 @@
 """Parts of a decoded tree as Go has them: null is the zero value, a wrong type is not there."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 Struct: TypeAlias = dict[str, Any]
@@ -14,12 +14,14 @@ def struct(parent: Struct, key: str) -> Struct:
     return value if isinstance(value, dict) else _EMPTY
 
 
-def structs(parent: Struct, key: str) -> Iterator[tuple[int, Struct]]:
+def structs(parent: Struct, key: str) -> Sequence[tuple[int, Struct]]:
     """Return the structs in a list, with their indexes; null is one without fields."""
     value = parent.get(key)
-    for index, item in enumerate(value if isinstance(value, list) else ()):
-        if item is None or isinstance(item, dict):
-            yield index, item or _EMPTY
+    if not isinstance(value, list):
+        return ()
+    return [
+        (index, item or _EMPTY) for index, item in enumerate(value) if item is None or isinstance(item, dict)
+    ]
 
 
 def texts(parent: Struct, key: str) -> list[str]:

@@ -5,6 +5,7 @@ strategy.go of pkg/registry/batch/job.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from lint.path import Path
@@ -22,6 +23,7 @@ IMMUTABLE: Final = "field is immutable"
 _NO_MORE = "no new finalizers can be added if the object is being deleted"
 _IN_TANDEM = "can only be modified in tandem with spec.parallelism"
 _TEMPLATE = "v1.PodTemplateSpec"
+_OF_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
 _FIXED = {
     "selector": "v1.LabelSelector",
     "completionMode": "string",
@@ -35,8 +37,11 @@ _FIXED = {
 _RESOURCES_CHANGE = 36
 """The first minor in which a suspended Job may change resources, and all that may change once it is down."""
 
-_OWNERSHIP_STAYS = 37
-"""The first minor that does not check generated labels again."""
+_PROCESS_MOUNTS = 33
+"""The first minor that keeps how /proc is mounted; before it, that becomes `Default`."""
+
+_CHECKED_ONCE = 37
+"""The first minor that does not check names and generated labels again."""
 
 
 def applied(old: Struct, new: Struct) -> Struct:
@@ -63,20 +68,34 @@ def update(old: Struct, new: Struct, minor: int) -> Iterator[Cause]:
     Nothing is said of the spec of Pods but that it may not change.
     """
     yield from meta.object_meta(new, minor)
-    yield from _finalizers(struct(old, "metadata"), struct(new, "metadata"))
+    yield from _deletion(struct(old, "metadata"), struct(new, "metadata"))
     if old.get("kind") == "CronJob":
         yield from _cronjob(struct(old, "spec"), struct(new, "spec"), minor)
     else:
         yield from _job(old, new, minor)
 
 
-def _finalizers(before: Struct, now: Struct) -> Iterator[Cause]:
-    """Check that what is being deleted gets no further finalizers."""
-    if before.get("deletionTimestamp") is not None:
+def _deletion(before: Struct, now: Struct) -> Iterator[Cause]:
+    """Check that nothing is deleted by a change, and that what is being deleted gets no more finalizers."""
+    is_deleted = before.get("deletionTimestamp") is not None
+    for key in ("deletionGracePeriodSeconds",) if is_deleted else _OF_DELETION:
+        if now.get(key) not in (None, before.get(key)):
+            yield invalid(("metadata", key), _in_utc(now[key]), IMMUTABLE)
+    if is_deleted:
         added = sorted(set(texts(now, "finalizers")) - set(texts(before, "finalizers")))
         if added:
             found = f"[]string{{{', '.join(map(quoted, added))}}}"
             yield forbidden(("metadata", "finalizers"), f"{_NO_MORE}, found new finalizers {found}")
+
+
+def _in_utc(value: Any) -> Any:
+    """Return a time as the server writes it: the zero of Go as null, and what is none as it is."""
+    try:
+        time = datetime.fromisoformat(value).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    time = time.replace(microsecond=0, tzinfo=None)
+    return None if time == datetime.min else f"{time.isoformat()}Z"  # noqa: DTZ901 - naive as well
 
 
 def _cronjob(was: Struct, spec: Struct, minor: int) -> Iterator[Cause]:
@@ -106,8 +125,10 @@ def _job(old: Struct, new: Struct, minor: int) -> Iterator[Cause]:
     """Check a Job, of which little may change."""
     was, spec = struct(old, "spec"), struct(new, "spec")
     labels = struct(struct(spec, "template"), "metadata").get("labels")
-    if minor < _OWNERSHIP_STAYS and spec.get("manualSelector") is not True:
-        yield from _ownership(old, spec.get("selector"), labels)
+    if minor < _CHECKED_ONCE:
+        yield from meta.names(struct(new, "metadata"))
+        if spec.get("manualSelector") is not True:
+            yield from _ownership(old, spec.get("selector"), labels)
     yield from job.selection(spec.get("selector"), labels)
     yield from job.host_names(new)
     yield from _spec(spec, ("spec",))
@@ -146,6 +167,8 @@ def _completions(was: Struct, spec: Struct) -> Iterator[Cause]:
 def _template(old: Struct, was: Struct, spec: Struct, minor: int) -> Iterator[Cause]:
     """Check the Pod template, some of which may change while the Job is suspended."""
     before, now = struct(was, "template"), struct(spec, "template")
+    if minor < _PROCESS_MOUNTS:
+        now = {**now, "spec": _with_usual_mounts(struct(now, "spec"))}
     at: Path = ("spec", "template")
     if not _is_open(old, was, minor):
         if not same(before, now, _TEMPLATE):
@@ -157,6 +180,22 @@ def _template(old: Struct, was: Struct, spec: Struct, minor: int) -> Iterator[Ca
             yield invalid(at, now, IMMUTABLE)
     elif not same(_with_resources(struct(before, "spec"), now), now.get("spec"), "v1.PodSpec"):
         yield invalid((*at, "spec"), now.get("spec"), IMMUTABLE)
+
+
+def _with_usual_mounts(pod: Struct) -> Struct:
+    """Return a Pod with /proc mounted as always, whatever is said of it."""
+    changed = dict(pod)
+    for key in ("containers", "initContainers"):
+        if key in pod:
+            changed[key] = [_with_usual_mount(container) for _, container in structs(pod, key)]
+    return changed
+
+
+def _with_usual_mount(container: Struct) -> Struct:
+    context = struct(container, "securityContext")
+    if context.get("procMount") is None:
+        return container
+    return {**container, "securityContext": {**context, "procMount": "Default"}}
 
 
 def _is_open(old: Struct, was: Struct, minor: int) -> bool:

@@ -12,8 +12,8 @@ from covering import hits
 from jobs import Source, grown
 from schema import Tree, read
 from shrinking import shrunk
-from sweeping import swept
-from updating import changed, old, stored
+from sweeping import swept, swept_changes
+from updating import changed, old, same_object, stored
 
 from lint.validation.server import rejected_update, rejection
 
@@ -73,6 +73,16 @@ class Asker:
             with stored(self.server, tree, status) as live:
                 for _ in range(_UPDATES if live else 0):
                     yield from self.about_update(live or {}, changed(grow, live or {}, tree))
+
+    def about_each_change(self) -> Iterator[Finding]:
+        """Ask about stored objects in which one field becomes nothing."""
+        for candidates in swept_changes(self.source):
+            for candidate in candidates:
+                with stored(self.server, candidate.tree, {}) as live:
+                    if live:
+                        for new in candidate.changed(live):
+                            yield from self.about_update(live, same_object(new, live))
+                        break
 
     def about_update(self, live: Tree, new: Tree) -> Iterator[Finding]:
         """Ask about a change of a stored object."""

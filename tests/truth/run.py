@@ -1,7 +1,7 @@
 """Compares many objects with real API servers; `make truth N=10000 SEED=1 MINORS="1.34 1.37"` runs it.
 
-For each minor: objects with one odd field, N random ones, and changes to N / 10 stored ones. It fails when we
-differ from a server, or when a rule of the server rejected none of the objects.
+For each minor: objects with one odd field, stored ones that lose one, N random ones, and changes to N / 10
+stored ones. It fails when we differ from a server, or when a rule of the server rejected none of the objects.
 """
 
 import json
@@ -35,6 +35,7 @@ def _run(assets: Path, number: int, seed: str) -> int:
     with tempfile.TemporaryDirectory() as folder, serving(assets, Path(folder), WITHOUT_ACCOUNTS) as server:
         asker = Asker(server)
         found = _timed(asker, "objects with one odd field", asker.about_each_field())
+        found += _timed(asker, "updates of one field", asker.about_each_change())
         seeds = [f"{seed}/{each}" for each in range(number)]
         found += _timed(asker, "random objects", asker.about_new(seeds))
         found += _timed(asker, "random updates", asker.about_updates(seeds[: number // 10]))

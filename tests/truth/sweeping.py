@@ -1,9 +1,13 @@
-"""Every field once with everything that is odd there, in objects that have nothing else wrong with them."""
+"""Every field once with everything that is odd there, in objects that have nothing else wrong with them.
+
+And every field of stored objects once with everything that may be as good as nothing there.
+"""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import leaves
 from breaking import ODD
@@ -15,6 +19,8 @@ _TRIES = 8
 _LEFT_ALONE = ("apiVersion", "kind", "namespace", "resourceVersion", "selfLink", "managedFields", "status")
 _NOT_BELOW = ("ephemeralContainers",)
 """What is always refused, and has the fields of other containers."""
+
+_NOTHING: tuple[Any, ...] = (None, "", "0", 0, False, [], {}, [None], [{}])
 
 _MANY = (16, 20, 21, 32, 33, 64, 65)
 """Numbers of items about the limits that lists have."""
@@ -30,6 +36,45 @@ def swept(source: Source) -> Iterator[Tree]:
             if found := _places(grow, tree, *chain[-2:]):
                 yield from _with_each(grow, tree, found[0])
                 break
+
+
+class Candidate(NamedTuple):
+    """An object to store, which may be refused, and how to change one of its fields."""
+
+    tree: Tree
+    changed: Callable[[Tree], Iterator[Tree]]
+    """Makes new versions of what was stored."""
+
+
+def swept_changes(source: Source) -> Iterator[Iterator[Candidate]]:
+    """Make objects in which to change each field, until one is stored; the same ones each time."""
+    for chain in _chains(source.schema):
+        for is_set in (True, False):
+            yield _candidates(source, chain, is_set=is_set)
+
+
+def _candidates(source: Source, chain: list[Kind], *, is_set: bool) -> Iterator[Candidate]:
+    """Make some objects with or without a field."""
+    for attempt in range(_TRIES):
+        grow = source.grower(Random(f"{chain} {attempt}"))
+        grow.focus, grow.density = [kind.label for kind in chain], 0.01
+        tree = grown(grow)
+        found = _places(grow, tree, *chain[-2:])
+        if tree["kind"] == chain[0].type and found:
+            place = found[0]
+            if not is_set:
+                place.holder.pop(place.key, None)
+            yield Candidate(tree, partial(_emptied, grow, chain))
+
+
+def _emptied(grow: Grower, chain: list[Kind], live: Tree) -> Iterator[Tree]:
+    """Set a field to all that may be nothing, and leave it out."""
+    for value in (*_NOTHING, _NOTHING):
+        tree = copy.deepcopy(live)
+        for place in _places(grow, tree, *chain[-2:])[:1]:
+            place.holder.pop(place.key, None)
+            place.holder.update({} if value is _NOTHING else {place.key: value})
+            yield tree
 
 
 def _chains(schema: Schema) -> list[list[Kind]]:

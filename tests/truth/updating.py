@@ -132,7 +132,16 @@ def changed(grow: Grower, live: Tree, written: Tree) -> Tree:
         else:
             _change(grow, new)
     unshared: Tree = json.loads(json.dumps(new))
-    return unshared
+    return same_object(unshared, live)
+
+
+def same_object(new: Tree, live: Tree) -> Tree:
+    """Return a new version with the name and uid of the old one: with others it would be a conflict."""
+    metadata = {} if new.get("metadata") is None else new["metadata"]
+    if not isinstance(metadata, dict):
+        return new
+    own = {key: live["metadata"][key] for key in ("name", "uid") if metadata.get(key) or key == "name"}
+    return {**new, "metadata": {**metadata, **own}}
 
 
 def _broken(grow: Grower, new: Tree) -> Tree:
@@ -199,8 +208,7 @@ def _template(grow: Grower, parts: Parts) -> None:
     """Change what may change of the template of a suspended Job, and of its labels what may not."""
     metadata = parts.template.setdefault("metadata", {})
     field = grow.random.choice(("labels", "annotations"))
-    values = metadata.setdefault(field, {})
-    if isinstance(values, dict):
+    if isinstance(metadata, dict) and isinstance(values := metadata.setdefault(field, {}), dict):
         keys = ("a", "x", "job-name", "controller-uid", "batch.kubernetes.io/job-name", *values)
         key = grow.random.choice(keys)
         values.pop(key, None) if grow.chance(0.3) else values.update({key: "y"})
@@ -214,13 +222,14 @@ def _placing(grow: Grower, parts: Parts) -> None:
             pod.pop(field, None) if grow.chance(0.3) else pod.update(
                 {field: grow.value(grow.schema["PodSpec"][field])}
             )
-    if grow.chance(0.2) and "podAffinity" not in pod.get("affinity", {}):
+    if grow.chance(0.2) and "podAffinity" not in str(pod.get("affinity")):
         pod["affinity"] = {"nodeAffinity": grow.object("NodeAffinity")}
 
 
 def _containers(grow: Grower, parts: Parts) -> None:
     """Change resources or something else of a container."""
-    containers = [*(parts.pod.get("containers") or ()), *(parts.pod.get("initContainers") or ())]
+    lists = [parts.pod.get(key) for key in ("containers", "initContainers")]
+    containers = [one for each in lists if isinstance(each, list) for one in each]
     if containers and isinstance(container := grow.random.choice(containers), dict):
         field = grow.random.choice(("resources", "resources", "image", "env", "name"))
         container[field] = grow.value(grow.schema["Container"][field])
