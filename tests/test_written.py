@@ -598,6 +598,7 @@ def every_fix(minor: int) -> Policy:
 
 def said(job_: Job) -> list[tuple[str, str]]:
     """Return the findings of all rules, with their paths."""
+    job_.left_to_server = True  # which has generated things by then that nobody wrote
     return sorted((one.rule, dotted(one.path)) for one in every_fix(job_.minor).check(job_))
 
 

@@ -86,8 +86,6 @@ RULE = Rule(
     params=None,
     check=check,
     good=(
-        Good(_job("selector: {}")),
-        Good(_job("selector: null")),
         Good(_job("backoffLimit: 2", "{job-name: report}")),
     ),
     bad=(

@@ -13,6 +13,8 @@ _ZERO = Decimal(0)
 _KI = 1024
 _TENS = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _TWOS = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_POWERS = {unit: power for power, unit in _TENS.items()}
+_GIVEN = r"[-+]?0*([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([-+]?[0-9]+))"
 _MULTIPLIED = (0, 1, 2, 3, 6, 9)
 """The powers of ten by which the server multiplies without a look at the overflow."""
 
@@ -41,10 +43,15 @@ def _exponent(number: Decimal) -> int:
 
 
 def written(value: Any, number: Decimal) -> str:
-    """Write a number in the way of the server: in units of the kind with which its quantity was written."""
+    """Write a number in the way of the server: in units of the kind with which its quantity was written.
+
+    A sum has the quantity whose units it takes; the number is another one then.
+    """
     if not number:
         return "0"
     source = repr(value) if isinstance(value, float) else str(value).strip()
+    if _is_reused(source) and kept(value) == number:
+        return source
     if source.endswith("i") and abs(number) >= _KI and number == number.to_integral_value():
         whole, power = int(number), 0
         while whole % _KI == 0:
@@ -59,6 +66,20 @@ def written(value: Any, number: Decimal) -> str:
     if not re.search(r"[eE][-+]?[0-9]+\Z", source):
         unit = _TENS.get(power, "")  # beyond E the server writes none
     return f"{'-' * sign}{mantissa}{unit}"
+
+
+def _is_reused(source: str) -> bool:
+    """Tell whether the server shows a quantity as it was given, as it does where it takes it for usual."""
+    match = re.fullmatch(_GIVEN, source)
+    if match is None:
+        return False
+    whole, fraction, twos, tens, exponent = match.groups("")
+    whole = whole or "0"
+    if twos:
+        return not fraction and len(whole) <= 14 - 3 * _TWOS.index(twos) and int(whole) % 8 != 0
+    digits, power = whole + fraction, int(exponent[:9] or _POWERS[tens]) - len(fraction)
+    is_short = len(digits) <= 18 and not digits.startswith("0") and not digits.endswith("000")
+    return is_short and power >= -3 and power % 3 == 0
 
 
 def is_whole(value: Any, number: Decimal) -> bool:
