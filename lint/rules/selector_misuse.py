@@ -85,9 +85,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
-    good=(
-        Good(_job("backoffLimit: 2", "{job-name: report}")),
-    ),
+    good=(Good(_job("backoffLimit: 2", "{job-name: report}")),),
     bad=(
         Bad(
             """\
