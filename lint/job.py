@@ -131,7 +131,8 @@ class Job:
         if self.guards.partial:
             causes = server.unread(self.object.value, self.minor)
         elif self.stored is None:
-            causes = server.all_found(self.object.value, self.minor)
+            filled = self.effective.object.value if self._seen is None else None
+            causes = server.all_found(self.object.value, self.minor, filled)
         else:
             causes = server.all_found_of_update(self.stored, self.object.value, self.minor)
         for rule, cause in causes:

@@ -51,12 +51,16 @@ def rejection(tree: Struct, minor: int) -> Rejection | None:
     return _refused(decoded.tree, minor)
 
 
-def all_found(tree: Struct, minor: int) -> Iterator[Found]:
-    """Iterate over all causes, also those that the server would only give after the others are mended."""
+def all_found(tree: Struct, minor: int, filled: Struct | None = None) -> Iterator[Found]:
+    """Iterate over all causes, also those that the server would only give after the others are mended.
+
+    `filled` is the object with its defaults, where somebody has it already.
+    """
     decoded = decode(tree, minor)
     yield from _unread(decoded)
-    if not decoded.wrong and (refused := _refused(decoded.tree, minor)):
-        yield from refused.found
+    if not decoded.wrong:
+        refused = _refused(decoded.tree, minor, filled if decoded.tree is tree else None)
+        yield from refused.found if refused else ()
 
 
 def unread(tree: Struct, minor: int) -> Iterator[Found]:
@@ -122,9 +126,9 @@ def _unread(decoded: Decoded) -> Iterator[Found]:
     yield from (("misplaced-field", cause) for cause in decoded.unknown)
 
 
-def _refused(tree: Struct, minor: int) -> Rejection | None:
+def _refused(tree: Struct, minor: int, filled: Struct | None = None) -> Rejection | None:
     """Validate an object that was decoded."""
-    filled = _filled(tree, minor)
+    filled = _kept(defaulted(tree, minor) if filled is None else filled, minor)
     spec, at = _spec_of(filled)
     if crash := tuple(_crashes(filled, spec, at, minor)):
         return Rejection(0, crash)
@@ -134,8 +138,12 @@ def _refused(tree: Struct, minor: int) -> Rejection | None:
 
 
 def _filled(tree: Struct, minor: int, *, update: bool = False) -> Struct:
-    """Fill in the defaults, and drop what is switched off; `managedBy` only of new objects."""
-    filled = defaulted(tree, minor)
+    """Fill in the defaults, and drop what is switched off."""
+    return _kept(defaulted(tree, minor), minor, update=update)
+
+
+def _kept(filled: Struct, minor: int, *, update: bool = False) -> Struct:
+    """Drop what is switched off; `managedBy` only of new objects."""
     lost = [path for path in dropped(filled, minor) if not (update and path[-1] == "managedBy")]
     return without(filled, lost) if lost else filled
 
