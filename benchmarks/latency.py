@@ -27,8 +27,8 @@ from typing import Any
 
 from lint.defaults import defaulted
 from lint.policy import Mode, Policy
+from lint.validation.applying import LAST_APPLIED
 from webhook import certs, envelope, review
-from webhook.written import LAST_APPLIED
 
 ROOT = Path(__file__).parents[1]
 MINOR = 37

@@ -23,8 +23,8 @@ from lint.document import parse
 from lint.linter import jobs
 from lint.patch import patched
 from lint.policy import Policy
+from lint.validation.applying import LAST_APPLIED
 from webhook import certs
-from webhook.written import LAST_APPLIED
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "manifests" / "examples"

@@ -131,14 +131,32 @@ class Job:
         if self.guards.partial:
             causes = server.unread(self.object.value, self.minor)
         elif self.stored is None:
-            filled = self.effective.object.value if self._seen is None else None
-            causes = server.all_found(self.object.value, self.minor, filled)
+            kept = self._kept if self._seen is None else None
+            causes = server.all_found(self.object.value, self.minor, kept)
         else:
             causes = server.all_found_of_update(self.stored, self.object.value, self.minor)
         for rule, cause in causes:
             if not self._unknown(cause):
                 found.setdefault(rule, []).append(cause)
         return found
+
+    @cached_property
+    def lost(self) -> list[Path]:
+        """The fields that the API server drops without a word, since their features are off."""
+        from lint.validation.dropping import dropped  # a run without Jobs needs none of it
+
+        tree = self.effective.object.value
+        return list(dropped(tree, self.minor)) if isinstance(tree, dict) else []
+
+    @property
+    def _kept(self) -> Any:
+        """The object with its defaults, and without what the server drops."""
+        tree = self.effective.object.value
+        if not self.lost:
+            return tree
+        from lint.validation.dropping import without
+
+        return without(tree, self.lost)
 
     def _unknown(self, cause: "Cause") -> bool:
         """Tell whether there are placeholders where a cause is, beside its steps, or in what it misses."""

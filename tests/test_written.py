@@ -23,8 +23,9 @@ from lint.path import dotted
 from lint.policy import Policy
 from lint.policy_file import load
 from lint.source import Broken, pieces
+from lint.validation.applying import LAST_APPLIED
 from lint.walk import files
-from webhook.written import LAST_APPLIED, written
+from webhook.written import written
 
 if TYPE_CHECKING:
     from apiserver import ApiServer

@@ -14,9 +14,9 @@ import orjson
 from lint.defaults import undefaulted
 from lint.edit import EditError, Set, apply
 from lint.path import Path
+from lint.validation.applying import LAST_APPLIED
 from lint.view import View
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS = '"annotations":{}'
 """What kubectl adds to a configuration without any."""
 

@@ -14,12 +14,7 @@ _MANAGED_BY = 32
 
 
 def check(job: Job, _params: None) -> Iterator[Finding]:
-    tree = job.effective.object.value
-    if not isinstance(tree, dict):
-        return
-    from lint.validation.dropping import dropped  # a run without Jobs needs none of it
-
-    for path in dropped(tree, job.minor):
+    for path in job.lost:
         if job.object.at(*path).given:
             yield Finding(
                 path, f"its feature is off in Kubernetes 1.{job.minor}, which drops it without a word"

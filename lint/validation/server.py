@@ -51,15 +51,15 @@ def rejection(tree: Struct, minor: int) -> Rejection | None:
     return _refused(decoded.tree, minor)
 
 
-def all_found(tree: Struct, minor: int, filled: Struct | None = None) -> Iterator[Found]:
+def all_found(tree: Struct, minor: int, kept: Struct | None = None) -> Iterator[Found]:
     """Iterate over all causes, also those that the server would only give after the others are mended.
 
-    `filled` is the object with its defaults, where somebody has it already.
+    `kept` is the object with its defaults, without what is dropped, where somebody has it already.
     """
     decoded = decode(tree, minor)
     yield from _unread(decoded)
     if not decoded.wrong:
-        refused = _refused(decoded.tree, minor, filled if decoded.tree is tree else None)
+        refused = _refused(decoded.tree, minor, kept if decoded.tree is tree else None)
         yield from refused.found if refused else ()
 
 
@@ -126,9 +126,9 @@ def _unread(decoded: Decoded) -> Iterator[Found]:
     yield from (("misplaced-field", cause) for cause in decoded.unknown)
 
 
-def _refused(tree: Struct, minor: int, filled: Struct | None = None) -> Rejection | None:
+def _refused(tree: Struct, minor: int, kept: Struct | None = None) -> Rejection | None:
     """Validate an object that was decoded."""
-    filled = _kept(defaulted(tree, minor) if filled is None else filled, minor)
+    filled = _filled(tree, minor) if kept is None else kept
     spec, at = _spec_of(filled)
     if crash := tuple(_crashes(filled, spec, at, minor)):
         return Rejection(0, crash)
@@ -138,12 +138,8 @@ def _refused(tree: Struct, minor: int, filled: Struct | None = None) -> Rejectio
 
 
 def _filled(tree: Struct, minor: int, *, update: bool = False) -> Struct:
-    """Fill in the defaults, and drop what is switched off."""
-    return _kept(defaulted(tree, minor), minor, update=update)
-
-
-def _kept(filled: Struct, minor: int, *, update: bool = False) -> Struct:
-    """Drop what is switched off; `managedBy` only of new objects."""
+    """Fill in the defaults, and drop what is switched off; `managedBy` only of new objects."""
+    filled = defaulted(tree, minor)
     lost = [path for path in dropped(filled, minor) if not (update and path[-1] == "managedBy")]
     return without(filled, lost) if lost else filled
 

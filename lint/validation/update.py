@@ -44,24 +44,6 @@ _CHECKED_ONCE = 37
 """The first minor that does not check names and generated labels again."""
 
 
-def applied(old: Struct, new: Struct) -> Struct:
-    """Return a manifest as `kubectl apply` puts it: with the selector and labels generated for `old`.
-
-    The result shares what it can with `new`, or is `new`: treat both as read-only.
-    """
-    was, spec = struct(old, "spec"), struct(new, "spec")
-    if old.get("kind") != "Job" or was.get("manualSelector") is True:
-        return new
-    template = struct(spec, "template")
-    metadata = struct(template, "metadata")
-    generated = struct(struct(struct(was, "template"), "metadata"), "labels")
-    kept = {key: generated[key] for key in (*job.UID_LABELS, *job.NAME_LABELS) if key in generated}
-    metadata = {**metadata, "labels": {**kept, **struct(metadata, "labels")}}
-    template = {**template, "metadata": metadata}
-    selector = was.get("selector") if spec.get("selector") is None else spec["selector"]
-    return {**new, "spec": {**spec, "selector": selector, "template": template}}
-
-
 def update(old: Struct, new: Struct, minor: int) -> Iterator[Cause]:
     """Check a change of a Job or CronJob from what is stored to what is sent, both with all defaults.
 
