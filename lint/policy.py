@@ -38,6 +38,9 @@ class Setting(NamedTuple):
     mutate: bool = True
     """The webhook makes the rule's safe fixes."""
 
+    strict: bool = False
+    """The rule has the severity of the profile `strict`."""
+
 
 class Violation(NamedTuple):
     """A finding that the policy stands by; the fix is there only when it may be made."""
@@ -211,7 +214,9 @@ def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> 
 
 def _severity(rule: Rule[Any], setting: Setting) -> Severity:
     """Return how much the rule's ordinary findings matter."""
-    return rule.severity if setting.severity is None else setting.severity
+    if setting.severity is not None:
+        return setting.severity
+    return rule.strict if setting.strict and rule.strict is not None else rule.severity
 
 
 def ignored(job: Job) -> Iterator[tuple[str, Path]]:
@@ -232,9 +237,9 @@ def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Vio
         return None
     if guards.partial and (class_ == Class.HOLE or View(job.object.value).at(*finding.path).missing):
         return None  # the other half of the object may say what is missing, and what makes this fit
-    severity = rule.severity if finding.severity is None else finding.severity
-    if setting.severity is not None:
-        severity = setting.severity if finding.severity is None else min(severity, setting.severity)
+    severity = _severity(rule, setting)
+    if finding.severity is not None:
+        severity = finding.severity if setting.severity is None else min(finding.severity, severity)
     fix = finding.fix
     if guards.owned or guards.cron_child:  # a controller would meet the denial, and the edit, not a person
         severity, fix = severity if class_ == Class.SERVER else min(severity, Severity.WARNING), None

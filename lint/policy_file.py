@@ -66,7 +66,8 @@ class _File(_Strict):
     """The minor that Jobs are checked for, in quotes: without them `1.30` is `1.3`."""
 
     profile: Literal["default", "strict"] = "default"
-    """`strict` turns the warnings of the five families into errors."""
+    """`strict` has more to say: what is an opinion, and not told otherwise, is a warning, and what the five
+    families miss is an error."""
 
     mode: Annotated[Literal["off", "audit", "warn", "enforce"], BeforeValidator(_unless_off)] = "enforce"
     """How far the webhook goes in a namespace without the label `jobwarden.io/mode`: `off`, `audit` (only
@@ -178,15 +179,13 @@ def _setting(file: Any, rule: Rule[Any]) -> Setting:
     """Put together what the file says of one rule."""
     entry = getattr(file.rules, _field(rule))
     severity = Severity[entry.severity.upper()] if entry.severity else None
-    if severity is None and file.profile == "strict" and rule.family and rule.severity == Severity.WARNING:
-        severity = Severity.ERROR
     params = rule.params
     if params is not None:
         source = getattr(file, rule.family) if rule.family else entry
         params = params._replace(**{name: getattr(source, name) for name in params._fields})
         if hasattr(params, "validate"):
             params.validate()
-    return Setting(params, severity, entry.mutate)
+    return Setting(params, severity, entry.mutate, file.profile == "strict")
 
 
 def _line(text: str, index: int) -> int:

@@ -150,6 +150,9 @@ class Rule(NamedTuple, Generic[P]):
     family: str = ""
     """The policy file's section for the parameters of rules that share them; empty: the rule's own entry."""
 
+    strict: Severity | None = None
+    """Its severity under the profile `strict`; None: that of the default profile."""
+
     @property
     def summary(self) -> str:
         """The first line of the docstring."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lint.document import parse
+from lint.job import Job
 from lint.policy import Setting, Webhook
 from lint.policy_file import PolicyError, load
 from lint.rule import Severity
@@ -43,12 +45,15 @@ def test_off_switches_off_whatever_yaml_makes_of_it(word: str) -> None:
     assert setting(f"rules: {{ttl-missing: {{severity: {word}}}}}", "ttl-missing").severity == Severity.OFF
 
 
-def test_strict_makes_errors_of_the_warnings_of_families_only() -> None:
-    settings = load("profile: strict\nrules: {backoff-limit: {severity: info}}\n", "p.yaml").settings
+def test_strict_makes_errors_of_what_the_families_miss() -> None:
+    policy = load("profile: strict\nrules: {backoff-limit: {severity: info}}\n", "p.yaml")
+    job = Job(parse("kind: Job\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}").value)
 
-    assert settings["ttl-missing"].severity == Severity.ERROR
-    assert settings["backoff-limit"].severity == Severity.INFO
-    assert settings["image-tag"].severity is None
+    severities = {one.rule: one.severity for one in policy.check(job)}
+
+    assert severities["ttl-missing"] == Severity.ERROR
+    assert severities["backoff-limit"] == Severity.INFO
+    assert severities["image-tag"] == Severity.WARNING
 
 
 def test_the_version_is_that_of_the_cluster() -> None:

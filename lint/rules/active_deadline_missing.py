@@ -60,6 +60,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=Deadline(),
     family="deadline",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

@@ -72,6 +72,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=BackoffLimit(),
     family="backoffLimit",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

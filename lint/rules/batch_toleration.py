@@ -94,6 +94,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=Placement(),
     family="placement",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

@@ -93,6 +93,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=Resources(),
     family="resources",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

@@ -92,6 +92,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=BackoffLimit(),
     family="backoffLimit",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(_job("backoffLimit: 3")),

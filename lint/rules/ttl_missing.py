@@ -44,6 +44,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=TTL(),
     family="ttl",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

@@ -39,6 +39,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=TTL(),
     family="ttl",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

@@ -36,6 +36,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=TTL(),
     family="ttl",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(

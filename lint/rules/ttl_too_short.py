@@ -47,6 +47,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=TTL(),
     family="ttl",
+    strict=Severity.ERROR,
     check=check,
     good=(
         Good(
