@@ -1,11 +1,11 @@
-"""Files read, inspected and written back, one after the other; half of what is much in a second process."""
+"""Files read, inspected and written back, one after the other; what is much, in two processes."""
 
 import os
 import stat
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from lint import crash
 from lint.file import Fixing, Inspected, Task, inspect, inspect_parts
@@ -20,10 +20,18 @@ _CHUNK = 1 << 13
 _MANY_FILES = 500
 _MANY_DOCUMENTS = 100
 """So many are worth a second process: to start it takes as long as to check some twenty Jobs."""
-
+_FILES = 32
+_DOCUMENTS = 8
+"""So many are done in one go."""
+_TICKETS = 4096
+"""A pipe has room for so many bytes everywhere."""
 
 _OFTEN = 100
 """So many files later at the latest, somebody is told how far it is."""
+
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Order(NamedTuple):
@@ -63,16 +71,50 @@ def work(paths: Sequence[str | Unreadable], order: Order) -> Generator[Done | in
     if len(paths) < _MANY_FILES or order.alone:
         yield from _all_done(paths, order)
         return
-    middle, order = len(paths) // 2, order._replace(alone=True)
-    with closing(_Second(lambda: list(_all_done(paths[middle:], order)))) as second:
-        yield from _all_done(paths[:middle], order)
-        yield from second.answer() or _all_done(paths[middle:], order)
+    order = order._replace(alone=True)
+    blocks = _blocks(paths, _FILES)
+    with closing(_together(blocks, lambda block: list(_all_done(block, order)))) as results:
+        for result in results:
+            yield from result
 
 
 def _processors() -> int:
     if not hasattr(os, "fork"):
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _blocks(whole: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Cut into blocks that are done in one go, not more than a pipe has room for tickets."""
+    size = max(size, len(whole) // _TICKETS + 1)
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
+def _together(tasks: Sequence[T], do: Callable[[T], R]) -> Generator[R, None, None]:
+    """Do tasks in two processes, and give the results in order.
+
+    Jobs are seldom spread evenly: so this process begins at the front and the second one at the back, each
+    takes a ticket before every task, and when there are no more they have met.
+    """
+    tickets, deposit = os.pipe()
+    os.write(deposit, bytes(len(tasks)))
+    os.close(deposit)
+
+    def ticketed(some: Iterable[T]) -> Iterator[T]:
+        return (task for task in some if os.read(tickets, 1))
+
+    try:
+        with closing(_Second(lambda: [do(task) for task in ticketed(reversed(tasks))])) as second:
+            done = 0
+            for task in ticketed(tasks):
+                yield do(task)
+                done += 1
+            answer = second.answer() or []
+        missing = tasks[done : len(tasks) - len(answer)]  # all that the second process had, if it broke
+        yield from map(do, missing)
+        yield from reversed(answer)
+    finally:
+        os.close(tickets)
 
 
 class _Second:
@@ -147,15 +189,15 @@ def _done(path: str | Unreadable, order: Order) -> Done | None:
 
 
 def _inspected(name: str, data: bytes, order: Order) -> Inspected:
-    """Inspect a file, the second half of many documents in a second process."""
+    """Inspect a file, many documents together with a second process."""
     policy, task = order.policy, order.task
     if order.alone or data.count(b"\n---") < _MANY_DOCUMENTS:
         return inspect(name, data, policy, task)
-    parts = list(pieces(data))
-    above, below = parts[: len(parts) // 2], parts[len(parts) // 2 :]
-    with closing(_Second(lambda: inspect_parts(name, below, policy, task))) as second:
-        inspected = inspect_parts(name, above, policy, task)
-        inspected.join(second.answer() or inspect_parts(name, below, policy, task))
+    blocks = _blocks(list(pieces(data)), _DOCUMENTS)
+    inspected = Inspected(name)
+    with closing(_together(blocks, lambda parts: inspect_parts(name, parts, policy, task))) as results:
+        for below in results:
+            inspected.join(below)
     return inspected.settled()
 
 
