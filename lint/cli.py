@@ -1,25 +1,22 @@
-"""The command line: `jobwarden lint`, `jobwarden rules` and `jobwarden explain`."""
+"""The command line: what each command does."""
 
 import argparse
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lint import crash
-from lint.version import VERSION
+from lint.arguments import POLICY_NAME, UserError, parser
+from lint.chosen import find_policy, minor_of, policy_of, policy_or_reason, rule_of
 
 if TYPE_CHECKING:
-    from lint.policy import Identity, Policy
-    from lint.rule import Rule
+    from lint.baseline import Known, Recorded
+    from lint.file import Task
+    from lint.rendering import Settings
 
-POLICY_NAME = "jobwarden.yaml"
 _INTERRUPTED, _PIPE_CLOSED, _BUG = 130, 141, 3
 """Exit statuses; the first two are those of a command that a signal ended."""
-
-
-class UserError(Exception):
-    """Something that the user can mend."""
 
 
 def main() -> NoReturn:
@@ -46,111 +43,87 @@ def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name or a line that the terminal cannot show
-    parser = _parser()
+    top = parser()
     try:
-        options = parser.parse_args(arguments)
+        options = top.parse_args(arguments)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 2
-    commands = {"lint": _lint, "rules": _rules, "explain": _explain}
+    commands = {
+        "lint": _lint,
+        "rules": _rules,
+        "explain": _explain,
+        "schema": _schema,
+        "lsp": _lsp,
+        "init": _init,
+    }
     if options.command not in commands:
-        parser.print_help(sys.stderr)
+        top.print_help(sys.stderr)
         return 2
     return commands[options.command](options)
 
 
-class _Help(argparse.HelpFormatter):
-    """Help of a fixed width: each option asks for a formatter, and finding out the width costs an import."""
+def _reports(options: argparse.Namespace) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the format of the standard output, empty for none, and the others with their files."""
+    if not options.reports or options.reports in (["text"], ["concise"]):
+        return (options.reports or ["text"])[0], ()
+    from lint.output import MisuseError, paired
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32, width=100)
-
-
-def _parser() -> argparse.ArgumentParser:
-    about = "Finds and fixes what goes wrong with Kubernetes Jobs and CronJobs."
-    parser = argparse.ArgumentParser(prog="jobwarden", description=about, formatter_class=_Help)
-    parser.add_argument("--version", action="version", version=f"jobwarden {VERSION}")
-    commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND")
-    _lint_parser(
-        commands.add_parser("lint", help="check manifests, and fix them with --fix", formatter_class=_Help)
-    )
-    commands.add_parser("rules", help="list all rules", formatter_class=_Help)
-    explain = commands.add_parser(
-        "explain", help="tell what a rule looks for, and why", formatter_class=_Help
-    )
-    explain.add_argument("rule", metavar="RULE")
-    return parser
+    try:
+        return paired(options.reports, diff=options.diff, foretelling=options.as_admission)
+    except MisuseError as error:
+        raise UserError(str(error)) from error
 
 
-def _lint_parser(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of `jobwarden lint`."""
-    add = parser.add_argument
-    parser.description = (
-        "Exit status: 0 nothing found, 1 findings, 2 wrong usage or nothing readable, 3 a bug of Jobwarden."
-    )
-    add(
-        "paths",
-        nargs="*",
-        default=["."],
-        metavar="PATH",
-        help="files, folders, or - for the standard input; default: .",
-    )
-    add("--fix", action="store_true", help="make the safe fixes; of the standard input, print the result")
-    add(
-        "--unsafe-fixes",
-        action="store_true",
-        help="with --fix: make fixes as well that may change what a Job does",
-    )
-    add("--diff", action="store_true", help="show what --fix would change, and write nothing")
-    add(
-        "--as-admission",
-        action="store_true",
-        help="say what the webhook would deny, warn of and patch; only what does not pass fails",
-    )
-    add("--format", choices=("text", "concise", "json"), default="text", help="default: text")
-    add("--select", action="append", metavar="RULES", help="run these rules only, separated by commas")
-    add("--ignore", action="append", metavar="RULES", help="leave these rules out")
-    severities = ("error", "warning", "info")
-    add("--show", choices=severities, default="warning", help="the least severity to show; default: warning")
-    add(
-        "--fail-on",
-        choices=severities[:2],
-        default="warning",
-        help="the least severity that fails; default: warning",
-    )
-    add(
-        "--policy",
-        metavar="FILE",
-        help=f"default: {POLICY_NAME} above the paths, up to the root of the repository",
-    )
-    add("--kubernetes-version", metavar="1.NN", help="the minor that the Jobs are for")
-    add(
-        "--against",
-        metavar="PATH",
-        help="objects that are in the cluster, as of `kubectl get -o yaml`: tell what may not change",
-    )
-    add("--strict", action="store_true", help="templates and what cannot be read fail the run")
-    add("--stats", action="store_true", help="count the findings of each rule")
+def _task(options: argparse.Namespace) -> "Task":
+    """Find out what to do with each Job."""
+    from lint.file import Fixing, Foretelling, Proposing
+
+    if options.add_ignore is not None:
+        return _ignoring(options)
+    fixes = options.fix or options.diff
+    if options.unsafe_fixes and not fixes:
+        raise UserError("--unsafe-fixes says which fixes --fix or --diff makes: give one of them as well")
+    if options.as_admission:
+        if fixes:
+            raise UserError("--as-admission changes no file: leave out --fix and --diff")
+        return Foretelling()
+    if fixes:
+        return Fixing(unsafe=options.unsafe_fixes)
+    return Proposing() if "sarif" in (options.reports or ()) else None
+
+
+def _ignoring(options: argparse.Namespace) -> "Task":
+    """Check what a suppression shall say."""
+    from lint.file import Ignoring
+    from lint.rule import Severity
+
+    reason = options.add_ignore.strip()
+    if not reason:
+        raise UserError("--add-ignore takes the reason why these findings may stay, for who reads it later")
+    if not reason.isprintable() or "jobwarden:" in reason:
+        raise UserError("--add-ignore takes a reason of one line, without control characters or `jobwarden:`")
+    names = ("fix", "unsafe_fixes", "as_admission", "render", "baseline", "write_baseline")
+    if given := [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]:
+        raise UserError(
+            f"--add-ignore goes over all findings that are shown: leave out {' and '.join(given)}"
+        )
+    return Ignoring(reason, Severity[options.show.upper()])
 
 
 def _lint(options: argparse.Namespace) -> int:
-    from lint.file import Fixing, Foretelling, Task
     from lint.rule import Severity
     from lint.run import Options, run
 
-    task: Task = Fixing(unsafe=options.unsafe_fixes) if options.fix or options.diff else None
-    if options.as_admission:
-        if task is not None:
-            raise UserError("--as-admission changes no file: leave out --fix and --diff")
-        task = Foretelling()
-    if options.unsafe_fixes and not isinstance(task, Fixing):
-        raise UserError("--unsafe-fixes says which fixes --fix or --diff makes: give one of them as well")
+    options.show = options.show or ("info" if options.select else "warning")
+    shown, outputs = _reports(options)
     return run(
         Options(
             paths=tuple(options.paths),
-            policy=_policy(options),
-            task=task,
+            policy=policy_of(options),
+            task=_task(options),
             diff=options.diff,
-            format=options.format,
+            format=shown,
+            outputs=outputs,
             show=Severity[options.show.upper()],
             fail_on=Severity[options.fail_on.upper()],
             strict=options.strict,
@@ -158,103 +131,50 @@ def _lint(options: argparse.Namespace) -> int:
             colour=sys.stdout.isatty()
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM") != "dumb",
+            baseline=_baseline(options),
+            rendering=_rendering(options),
         )
     )
 
 
-def _policy(options: argparse.Namespace) -> "Policy":
-    """Put the policy file and the options together."""
-    from lint.policy import Policy
+def _baseline(options: argparse.Namespace) -> "Known | Recorded | None":
+    """Read the baseline, or begin one with what would be told or fail."""
+    if options.baseline is None and options.write_baseline is None:
+        return None
+    from lint.baseline import BaselineError, begin, load
+    from lint.rule import Severity
 
-    path = options.policy or _find_policy(options.paths)
-    policy = _load(path) if path else Policy()
-    selected, ignored = _ids(options.select), _ids(options.ignore)
-    minor = _minor(options.kubernetes_version) if options.kubernetes_version else policy.minor
-    return policy.narrowed(selected, ignored, minor, _stored(options.against) if options.against else {})
-
-
-def _stored(path: str) -> "dict[Identity, Any]":
-    """Read the objects that others are updates of."""
-    from lint.compose import DocumentError
-    from lint.document import parse
-    from lint.linter import identity, jobs
-    from lint.policy import Policy
-    from lint.source import Broken, pieces
-    from lint.walk import Unreadable, files
-    from lint.work import read
-
-    found: dict[Identity, Any] = {}
-    for file in files([path]):
-        if isinstance(file, Unreadable):
-            raise UserError(f"--against {file.path}: {file.reason}")
+    if options.as_admission:
+        raise UserError("--as-admission has verdicts, no findings: leave out the baseline")
+    if options.write_baseline is not None:
+        if options.baseline is not None:
+            raise UserError("--write-baseline puts all findings into the file: leave out --baseline")
+        if options.diff:
+            raise UserError("--diff writes nothing: leave out --write-baseline")
+        least = min(Severity[options.show.upper()], Severity[options.fail_on.upper()])
         try:
-            for piece in pieces(read(file)):
-                if isinstance(piece, Broken):
-                    raise UserError(f"--against {file}:{piece.line}: {piece.message}")
-                document = parse(piece.text, json=piece.json)
-                found |= {identity(job.object): job.object.value for _, job in jobs(document, Policy())}
-        except OSError as error:
-            raise UserError(f"--against {file}: {(error.strerror or str(error)).lower()}") from error
-        except DocumentError as error:
-            raise UserError(f"--against {file}: {error.message}") from error
-    if not found:
-        raise UserError(f"--against {path}: there is no Job and no CronJob in it")
-    return found
-
-
-def _load(path: str) -> "Policy":
-    from lint.policy_file import PolicyError, load
-
+            return begin(options.write_baseline, least)
+        except BaselineError as error:
+            raise UserError(f"--write-baseline {error}") from error
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return load(file.read(), path)
-    except OSError as error:
-        raise UserError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: it is not UTF-8") from error
-    except PolicyError as error:
-        raise UserError(f"the policy cannot be used\n{error}") from error
+        return load(options.baseline)
+    except BaselineError as error:
+        raise UserError(f"--baseline {error}") from error
 
 
-def _find_policy(paths: list[str]) -> str | None:
-    """Look for a policy in the folder that holds all paths, and above it up to the root of its repository."""
-    folder = os.path.commonpath([os.path.realpath("." if path == "-" else path) for path in paths])
-    while True:
-        candidate = os.path.join(folder, POLICY_NAME)
-        if os.path.isfile(candidate):
-            return os.path.relpath(candidate)
-        above = os.path.dirname(folder)
-        if above == folder or os.path.lexists(os.path.join(folder, ".git")):
-            return None
-        folder = above
+def _rendering(options: argparse.Namespace) -> "Settings | None":
+    """Return what there is to say on rendering."""
+    if not options.render:
+        if options.values:
+            raise UserError("--values has values for the charts that --render renders: give it as well")
+        return None
+    from lint.rendering import MisuseError, settings
 
-
-def _ids(texts: list[str] | None) -> frozenset[str]:
-    """Return the rule ids of an option."""
-    return frozenset(_rule(name).id for text in texts or () for name in text.replace(",", " ").split())
-
-
-def _rule(name: str) -> "Rule[Any]":
-    """Find a rule by its id."""
-    from lint.rules import RULES
-
-    for rule in RULES:
-        if rule.id == name:
-            return rule
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, [rule.id for rule in RULES], 1)
-    raise UserError(
-        f"there is no rule {name!r}" + (f": did you mean {close[0]}?" if close else "; see `jobwarden rules`")
-    )
-
-
-def _minor(version: str) -> int:
-    """Read `1.34`."""
-    major, _, minor = version.removeprefix("v").partition(".")
-    if major != "1" or not minor.isdecimal():
-        raise UserError(f"--kubernetes-version takes a minor such as 1.34, not {version!r}")
-    return int(minor)
+    version = options.kubernetes_version
+    try:
+        return settings(options.values or (), f"1.{minor_of(version)}" if version else "")
+    except MisuseError as error:
+        raise UserError(str(error)) from error
 
 
 def _rules(_options: argparse.Namespace) -> int:
@@ -264,8 +184,37 @@ def _rules(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _init(options: argparse.Namespace) -> int:
+    from lint.starting import StartError, start
+
+    try:
+        print(start(options.folder, POLICY_NAME))
+    except StartError as error:
+        raise UserError(str(error)) from error
+    return 0
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    import json
+
+    from lint.policy_schema import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
 def _explain(options: argparse.Namespace) -> int:
     from lint.reference import section
 
-    print(section(_rule(options.rule)))
+    print(section(rule_of(options.rule)))
     return 0
+
+
+def _lsp(_options: argparse.Namespace) -> int:
+    try:
+        from lint.lsp.server import serve
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(("pygls", "lsprotocol")):
+            raise
+        raise UserError("lsp needs what is not installed: pip install 'jobwarden[lsp]'") from error
+    return serve(lambda path: find_policy([path]), policy_or_reason)

@@ -7,24 +7,10 @@ Aliases stay aliases: what they stand for is shared, never copied.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
-import yaml
-
 from lint.scalar import TAG, ScalarError, construct, key_text, resolve
-
-try:
-    from yaml._yaml import CParser as _Parser
-except ImportError:  # PyYAML was built without libyaml
-
-    class _Parser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[no-redef]
-        """The same events, slower."""
-
-        def __init__(self, text: str) -> None:
-            yaml.reader.Reader.__init__(self, text)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-
 
 MAX_DEPTH = 512
 MAX_NODES = 400_000
@@ -129,8 +115,10 @@ def compose(text: str, duplicates: list[Node]) -> Node:
     Raises:
         DocumentError: it is not YAML as Kubernetes reads it, or over the limits above.
     """
+    import yaml  # most texts are read by lint.quick
+
     try:
-        return _compose(_Parser(_readable(text)), duplicates)
+        return _compose(_parser()(_readable(text)).get_event, duplicates)
     except yaml.MarkedYAMLError as error:
         mark = error.context_mark if "end of stream" in str(error.problem) else error.problem_mark
         problem = ", ".join(part for part in (error.context, error.problem) if part)
@@ -151,9 +139,30 @@ def _readable(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
-def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
+@cache
+def _parser() -> Callable[[str], Any]:
+    """Return what gives events of a text by and by."""
+    try:
+        from yaml._yaml import CParser
+    except ImportError:  # PyYAML was built without libyaml
+        from yaml import parser, reader, scanner
+    else:
+        return CParser
+
+    class Parser(reader.Reader, scanner.Scanner, parser.Parser):
+        """The same events, slower."""
+
+        def __init__(self, text: str) -> None:
+            reader.Reader.__init__(self, text)
+            scanner.Scanner.__init__(self)
+            parser.Parser.__init__(self)
+
+    return Parser
+
+
+def _compose(next_event: Callable[[], Any], duplicates: list[Node]) -> Node:
     """Build nodes from events until the outermost one is complete."""
-    next_event: Callable[[], Any] = parser.get_event
+    starts, ends, last = _events()
     anchors: dict[str, Node] = {}
     top: list[Node] = []
     siblings, in_flow, total = top, False, 0
@@ -161,7 +170,7 @@ def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
     while True:
         event = next_event()
         kind = type(event)
-        if make := _START.get(kind):
+        if make := starts.get(kind):
             node = make(event, anchors, in_flow)
             total += node.size
             siblings.append(node)
@@ -172,10 +181,10 @@ def _compose(parser: _Parser, duplicates: list[Node]) -> Node:
                 in_flow = node.flow
             if total > MAX_NODES or len(stack) >= MAX_DEPTH:
                 raise DocumentError(_too_much(total), node.start)
-        elif kind in _END:
+        elif kind in ends:
             node, siblings, in_flow = stack.pop()
             _close(node, event, total, duplicates)
-        elif kind in _LAST:
+        elif kind in last:
             break
     return top[0] if top else Node(0, 0)
 
@@ -194,6 +203,13 @@ def _collection(event: Any, anchors: dict[str, Node], _: object) -> Node:
     if event.anchor is not None:
         node.anchor = event.anchor
         anchors[event.anchor] = node
+    return node
+
+
+def _map(event: Any, anchors: dict[str, Node], in_flow: object) -> Node:
+    """Make the node of a map that begins."""
+    node = _collection(event, anchors, in_flow)
+    node.is_map = True
     return node
 
 
@@ -237,10 +253,9 @@ def _close(node: Node, event: Any, total: int, duplicates: list[Node]) -> None:
     """Complete a collection: its value, and the number of values in it."""
     node.end = event.end_mark.index
     node.size = total - node.size + 1
-    if type(event) is yaml.SequenceEndEvent:
+    if not node.is_map:
         node.value = [child.value for child in node.children]
         return
-    node.is_map = True
     node.value = entries = {}
     seen: dict[str, Node] = {}
     children = iter(node.children)
@@ -258,11 +273,16 @@ def _close(node: Node, event: Any, total: int, duplicates: list[Node]) -> None:
         entries[text] = value.value
 
 
-_START: dict[type, Callable[..., Node]] = {
-    yaml.ScalarEvent: _scalar,
-    yaml.MappingStartEvent: _collection,
-    yaml.SequenceStartEvent: _collection,
-    yaml.AliasEvent: _alias,
-}
-_END = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-_LAST = (yaml.DocumentEndEvent, yaml.StreamEndEvent)
+@cache
+def _events() -> tuple[dict[type, Callable[..., Node]], tuple[type, ...], tuple[type, ...]]:
+    """Return which events begin a node and how it is made, which end a collection, and which a document."""
+    from yaml import events
+
+    starts = {
+        events.ScalarEvent: _scalar,
+        events.MappingStartEvent: _map,
+        events.SequenceStartEvent: _collection,
+        events.AliasEvent: _alias,
+    }
+    ends = events.MappingEndEvent, events.SequenceEndEvent
+    return starts, ends, (events.DocumentEndEvent, events.StreamEndEvent)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lint.compose import DocumentError, Node, compose
 from lint.path import Path
+from lint.quick import quick
 from lint.scalar import key_text
 
 MAX_CHARACTERS = 8 << 20
@@ -191,7 +192,9 @@ def parse(text: str, *, json: bool = False) -> Document:
     if len(text) > MAX_CHARACTERS:
         raise DocumentError(f"the document is larger than {MAX_CHARACTERS >> 20} MiB", 0)
     duplicates: list[Node] = []
-    root = compose(re.sub(_ESCAPE, _in_yaml, text) if json else text, duplicates)
+    root = None if json else quick(text)
+    if root is None:
+        root = compose(re.sub(_ESCAPE, _in_yaml, text) if json else text, duplicates)
     return Document(text, root, duplicates, json=json)
 
 

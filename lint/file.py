@@ -6,12 +6,25 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
-from lint.linter import Located, check, fix, foretell
+from lint.linter import Located, check, fix, foretell, jobs
 from lint.policy import Policy, Violation
-from lint.source import Broken, Piece, looks_like_a_template, pieces
+from lint.rule import Severity
+from lint.source import Broken, Piece, looks_like_a_template, origin, pieces
 
 if TYPE_CHECKING:
     from lint.admission import Foretold
+    from lint.job import Job
+    from lint.path import Path
+
+
+class Replacement(NamedTuple):
+    """A stretch of a file, and what comes in its place; lines and columns count from 1."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
 
 
 class Found(NamedTuple):
@@ -32,6 +45,18 @@ class Found(NamedTuple):
     note: str
     """Why its fix was not made, if it was tried."""
 
+    anchor: tuple[str, ...] = ()
+    """The object and the place in it, by names that stay when something else moves."""
+
+    replacement: Replacement | None = None
+    """What its fix would change in the text, if that was asked for."""
+
+    origin: str = ""
+    """The template that the document was rendered from, if it says so."""
+
+    unignored: str = ""
+    """Why no suppression was written for it, if that was tried."""
+
 
 class Admission(NamedTuple):
     """What an API server will do with an object of a file."""
@@ -42,6 +67,8 @@ class Admission(NamedTuple):
     namespace: str
     name: str
     foretold: "Foretold"
+    origin: str = ""
+    """The template that the document was rendered from, if it says so."""
 
 
 class Places:
@@ -52,6 +79,7 @@ class Places:
         self._text = text
         self._above = above
         self._counted = 0, 0
+        self.origin = origin(text)
 
     def found(self, one: Located) -> Found:
         """Give a finding its place in the file; in the order of the text, each line is counted once."""
@@ -71,7 +99,15 @@ class Places:
             metadata.at("namespace").as_str() or "",
             metadata.at("name").as_str() or "",
             one.note,
+            _anchor(one.job, one.violation.path),
+            origin=self.origin,
+            unignored=one.unignored,
         )
+
+    def replacement(self, start: int, end: int, text: str) -> Replacement:
+        """Give a change of the text its place in the file."""
+        (line, begin), (end_line, end_begin) = self._line(start), self._line(end)
+        return Replacement(line, start - begin + 1, end_line, end - end_begin + 1, text)
 
     def line(self, index: int) -> int:
         """Return the line of an index in the file."""
@@ -85,6 +121,17 @@ class Places:
         line += self._text.count("\n", known, start)
         self._counted = start, line
         return self._above + line + 1, start
+
+
+def _anchor(job: "Job", path: "Path") -> tuple[str, ...]:
+    """Name an object and a place in it; an item of a list goes by its name, where it has one."""
+    metadata, view, steps = job.metadata, job.object, []
+    for step in path:
+        view = view.at(step)
+        name = view.at("name").as_str() if isinstance(step, int) else None
+        steps.append(f"={name}" if name else f"#{step}" if isinstance(step, int) else f".{step}")
+    name = metadata.at("name").as_str() or f"{metadata.at('generateName').as_str() or ''}*"
+    return job.kind, metadata.at("namespace").as_str() or "", name, *steps
 
 
 class Inspected:
@@ -102,9 +149,9 @@ class Inspected:
         self.kinds = Counter[str]()
         """Jobs and CronJobs, counted."""
         self.fixed = 0
-        """Findings that were mended."""
+        """Findings that were mended, or are ignored now."""
         self.changes: list[tuple[Piece, str]] = []
-        """Documents that fixes changed, with their new texts."""
+        """Documents that were changed, with their new texts."""
 
     def join(self, below: "Inspected") -> None:
         """Add what was found in the documents below these."""
@@ -143,7 +190,22 @@ class Foretelling(NamedTuple):
     """Say what an API server with the webhook will do."""
 
 
-Task: TypeAlias = Fixing | Foretelling | None
+class Proposing(NamedTuple):
+    """Check, and say of each fix what it would change in the text."""
+
+
+class Ignoring(NamedTuple):
+    """Write suppressions for what is found."""
+
+    reason: str
+    least: Severity
+    """What is less grave needs none."""
+
+
+Changing: TypeAlias = Fixing | Ignoring
+"""What changes files."""
+
+Task: TypeAlias = Changing | Foretelling | Proposing | None
 """What to do with a Job; nothing more than to check it is None."""
 
 
@@ -174,6 +236,8 @@ def inspect_parts(name: str, parts: Iterable[Piece | Broken], policy: Policy, ta
         if found:
             places = Places(name, document.text, piece.line + lines)
             inspected.findings += map(places.found, found)
+            if isinstance(task, Proposing):
+                _propose(document, found, inspected.findings, places)
         if document.text != piece.text:
             inspected.changes.append((piece, document.text))
             lines += document.text.count("\n") - piece.text.count("\n")
@@ -188,7 +252,18 @@ def _foretell(document: Document, policy: Policy, above: int, inspected: Inspect
         name = metadata.at("name").as_str() or metadata.at("generateName").as_str() or ""
         line, namespace = places.line(document.locate(base)[0]), metadata.at("namespace").as_str() or ""
         inspected.kinds[job.kind] += 1
-        inspected.admissions.append(Admission(inspected.file, line, job.kind, namespace, name, foretold))
+        inspected.admissions.append(
+            Admission(inspected.file, line, job.kind, namespace, name, foretold, places.origin)
+        )
+
+
+def _propose(document: Document, located: list[Located], findings: list[Found], places: Places) -> None:
+    """Add to the last findings what their fixes would change."""
+    from lint.proposal import propose  # for the few reports that offer it
+
+    for index, one in enumerate(located, len(findings) - len(located)):
+        if change := propose(document, one):
+            findings[index] = findings[index]._replace(replacement=places.replacement(*change))
 
 
 def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
@@ -207,7 +282,9 @@ def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
 def _checked(
     document: Document, policy: Policy, task: Task, inspected: Inspected
 ) -> tuple[Document, list[Located]]:
-    """Check a document, after its fixes if they are asked for."""
+    """Check a document, after its fixes or suppressions if they are asked for."""
+    if isinstance(task, Ignoring):
+        return _suppressed(document, policy, task, inspected)
     if not isinstance(task, Fixing):
         return document, check(document, policy, inspected.kinds)
     fixed = fix(document, policy, unsafe=task.unsafe)
@@ -216,3 +293,15 @@ def _checked(
         one._replace(note=fixed.refused.get((one.violation.rule, one.path), ""))
         for one in check(fixed.document, policy, inspected.kinds)
     ]
+
+
+def _suppressed(
+    document: Document, policy: Policy, task: Ignoring, inspected: Inspected
+) -> tuple[Document, list[Located]]:
+    """Write suppressions into a document."""
+    from lint.ignoring import ignore  # seldom asked for
+
+    inspected.kinds.update(job.kind for _, job in jobs(document, policy))
+    ignored = ignore(document, policy, task.reason, task.least)
+    inspected.fixed += ignored.made
+    return ignored.document, ignored.left

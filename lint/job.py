@@ -1,6 +1,7 @@
 """One look at a Job, whether it stands alone or as the template of a CronJob."""
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,12 @@ class Job:
         return "CronJob" if self.cronjob else "Job"
 
     @cached_property
+    def fields(self) -> AbstractSet[str]:
+        """The fields in the spec of the Pod, of the Job and, if it is one, of the CronJob."""
+        of_job = self.spec.entries.keys() | self.pod.entries
+        return of_job | self.object.at("spec").entries.keys() if self.cronjob else of_job
+
+    @cached_property
     def containers(self) -> tuple[View, ...]:
         """The regular containers."""
         return tuple(self.pod.at("containers").items())
@@ -119,10 +126,11 @@ class Job:
         Of a partial object nobody knows more than what cannot be read, nor what a placeholder stands for, and
         what depends on it.
         """
-        return self._causes.get(rule, [])
+        return self.rejected.get(rule, [])
 
     @cached_property
-    def _causes(self) -> "dict[str, list[Cause]]":
+    def rejected(self) -> "dict[str, list[Cause]]":
+        """All these causes, by the rule that each is about."""
         found: dict[str, list[Cause]] = {}
         if self.left_to_server or not isinstance(self.object.value, dict):
             return found

@@ -16,7 +16,9 @@ from lint.view import View
 if TYPE_CHECKING:
     from lint.admission import Foretold
 
-_DIRECTIVE = r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?"
+DIRECTIVE = r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?"
+"""What a comment ignores, with the names of the rules in its only group."""
+
 _MAX_PASSES = 20
 """Fixes that make room for more fixes: more passes than this would mean that two rules undo each other."""
 
@@ -35,6 +37,9 @@ class Located(NamedTuple):
     end: int
     note: str = ""
     """Why its fix was not made."""
+
+    unignored: str = ""
+    """Why no suppression was written for it."""
 
     @property
     def path(self) -> Path:
@@ -96,14 +101,14 @@ def check(document: Document, policy: Policy, kinds: Counter[str] | None = None)
 
     `kinds` counts the Jobs and CronJobs, where somebody wants to know.
     """
-    found = []
+    found, commented = [], "jobwarden:" in document.text
     for base, job in jobs(document, policy):
         if kinds is not None:
             kinds[job.kind] += 1
-        for violation in policy.check(job):
+        for violation in policy.of(job).check(job, every=commented):
             start, end = document.locate(base + violation.path)
             found.append(Located(violation, job, base, start, end))
-    if "jobwarden:" in document.text:
+    if commented:
         found = list(_heeded(document, policy, found))
     return sorted(found, key=lambda one: (one.start, one.violation.rule))
 
@@ -113,20 +118,31 @@ def _heeded(document: Document, policy: Policy, found: list[Located]) -> Iterato
     ignores = {
         (line, name): index
         for line, (index, comment) in document.comments.items()
-        for directive in re.finditer(_DIRECTIVE, comment)
+        for directive in re.finditer(DIRECTIVE, comment)
         for name in (directive[1] or "").replace(",", " ").split() or [""]
     }
     used = set()
     for one in found:
         matching = {(line, one.violation.rule) for line in document.comment_lines(one.start)} & ignores.keys()
+        if one.violation.rule in policy.never_ignored:
+            matching = set()
         used |= matching
         if not matching or one.violation.rule == UNUSED:
             yield one
-    base, job = next(jobs(document, policy), ((), None))
+    yield from _in_vain(document, policy, {key: index for key, index in ignores.items() if key not in used})
+
+
+def _in_vain(document: Document, policy: Policy, ignores: dict[tuple[int, str], int]) -> Iterator[Located]:
+    """Report comments that ignore nothing, for the object in which they stand; above all, for the first."""
+    if not ignores:
+        return
+    from lint.suppression import unused  # of no use where each suppresses something
+
+    places = [(document.locate(base)[0], base, job) for base, job in jobs(document, policy)]
     for (line, name), index in ignores.items():
-        violation = policy.unused(name, ()) if (line, name) not in used else None
-        if violation and job:
-            yield Located(violation, job, base, index, index + len(document.comments[line][1]))
+        for _, base, job in ([one for one in places if one[0] <= index] or places[:1])[-1:]:
+            if violation := unused(policy.of(job), name, ()):
+                yield Located(violation, job, base, index, index + len(document.comments[line][1]))
 
 
 def foretell(document: Document, policy: Policy) -> Iterator[tuple[Path, Job, "Foretold"]]:
@@ -140,7 +156,7 @@ def foretell(document: Document, policy: Policy) -> Iterator[tuple[Path, Job, "F
         if not job.guards.partial:
             plain = Job(job.object.value, job.minor)
             plain.by_person = True
-            yield base, plain, admission.foretell(plain, policy)
+            yield base, plain, admission.foretell(plain, policy.of(plain))
 
 
 def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:

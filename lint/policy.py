@@ -1,17 +1,19 @@
 """Which rules run, with which parameters, and how much their findings matter."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from lint.defaults import undefaulted
 from lint.job import DEFAULT_MINOR, Job
 from lint.path import Path, dotted
 from lint.rule import Class, Finding, Fix, Rule, Severity
 from lint.rules import RULES
 from lint.view import View
+
+if TYPE_CHECKING:
+    from lint.overrides import Overrides
 
 IGNORE = "jobwarden.io/ignore"
 """The annotation that names rules, separated by commas, that are not to look at the object."""
@@ -102,17 +104,21 @@ class Webhook(NamedTuple):
 
 
 _WEBHOOK = Webhook()
+_PARTS = ("settings", "minor", "webhook", "stored", "least", "never_ignored", "overrides")
 
 
 class Policy:
     """Rules and their settings; without arguments the default policy."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all have defaults, and `replaced` has them by name
         self,
         settings: Mapping[str, Setting] = MappingProxyType({}),
         minor: int = DEFAULT_MINOR,
         webhook: Webhook = _WEBHOOK,
         stored: Mapping[Identity, Any] = MappingProxyType({}),
+        least: Severity = Severity.OFF,
+        never_ignored: frozenset[str] = frozenset(),
+        overrides: "Overrides | None" = None,
     ) -> None:
         self.settings = settings
         """By rule id; a rule that is not named has its own defaults."""
@@ -121,13 +127,39 @@ class Policy:
         self.webhook = webhook
         self.stored = stored
         """The objects that Jobs and CronJobs with the same names are updates of."""
+        self.least = least
+        """What is less grave, nobody wants to know."""
+        self.never_ignored = never_ignored
+        """The rules that comments and annotations cannot silence."""
+        self.overrides = overrides
+        """What is different for some objects, which have a policy of their own: see `of`."""
+        self.made: dict[tuple[object, ...], Policy] = {}
+        """The policies that were made of this one for some objects."""
+
+    def replaced(self, **parts: Any) -> "Policy":
+        """Return the policy with other parts, which are named as the arguments."""
+        return Policy(**{name: parts.get(name, getattr(self, name)) for name in _PARTS})
+
+    def of(self, job: Job) -> "Policy":
+        """Return the policy for an object, with the overrides that match it."""
+        overrides = self.overrides
+        return overrides.policy(self, overrides.matching(job.kind, job.metadata)) if overrides else self
 
     @cached_property
     def active(self) -> tuple[tuple[Rule[Any], Setting], ...]:
         """The rules that run, in order."""
         settings = ((rule, self.settings.get(rule.id) or Setting(rule.params)) for rule in RULES)
         return tuple(
-            (rule, setting) for rule, setting in settings if _severity(rule, setting) != Severity.OFF
+            (rule, setting) for rule, setting in settings if severity_of(rule, setting) != Severity.OFF
+        )
+
+    @cached_property
+    def _wanted(self) -> tuple[tuple[Rule[Any], Setting], ...]:
+        """The rules that run and can find what somebody wants to know, in order."""
+        return tuple(
+            (rule, setting)
+            for rule, setting in self.active
+            if severity_of(rule, setting) >= self.least or (rule.graver and setting.severity is None)
         )
 
     def narrowed(
@@ -136,69 +168,63 @@ class Policy:
         ignored: frozenset[str],
         minor: int,
         stored: Mapping[Identity, Any] = MappingProxyType({}),
+        least: Severity = Severity.OFF,
     ) -> "Policy":
-        """Return the policy with only some rules (none: all), without others, for updates in a minor."""
-        settings = dict(self.settings)
-        for rule in RULES:
-            if rule.id in ignored or (selected and rule.id not in selected):
-                settings[rule.id] = Setting(rule.params, Severity.OFF)
-        return Policy(settings, minor, self.webhook, stored)
+        """Return the policy with only some rules (none: all), without others, for updates in a minor.
+
+        What is less grave than `least` may be left out.
+        """
+        off = {rule.id for rule in RULES if rule.id in ignored or (selected and rule.id not in selected)}
+        settings = {**self.settings, **dict.fromkeys(off, Setting(None, Severity.OFF))}
+        overrides = self.overrides and self.overrides.without(off)
+        return self.replaced(settings=settings, minor=minor, stored=stored, least=least, overrides=overrides)
 
     def mutates(self, rule: str) -> bool:
         """Tell whether the webhook makes the safe fixes of a rule."""
         setting = self.settings.get(rule)
         return setting is None or setting.mutate
 
-    def check(self, job: Job, failed: Failed | None = None) -> Iterator[Violation]:
-        """Run every rule on a Job, in order; what its annotations ignore is left out.
+    def check(self, job: Job, failed: Failed | None = None, *, every: bool = False) -> Iterator[Violation]:
+        """Run the rules on a Job, in order; what its annotations ignore is left out.
 
-        A rule that raises is a bug of ours: it is passed on, or told to `failed`, and the other rules run.
+        Those that only find what nobody wants to know run where something is ignored (that it is not in vain,
+        they have to tell), and if `every` rule is to run. A rule that raises is a bug of ours: it is passed
+        on, or told to `failed`, and the other rules run.
         """
         if job.guards.deleting:
             return
         ignores = list(ignored(job))
-        names = {name for name, _ in ignores}
+        names = {name for name, _ in ignores} - self.never_ignored - {UNUSED}
         used = set()
-        for rule, setting in self.active:
+        fields, rejected = job.fields, _rejected(job, failed)
+        for rule, setting in self.active if ignores or every else self._wanted:
+            if rule.about is not None and rule.id not in rejected and rule.about.isdisjoint(fields):
+                continue
             for finding in _findings(rule, job, setting.params, failed):
                 violation = _judge(job, rule, setting, finding)
                 if violation is None or violation.severity == Severity.OFF:
                     continue
-                if rule.id in names and rule.id != UNUSED:
+                if rule.id in names:
                     used.add(rule.id)
                 else:
                     yield violation
-        for name, path in ignores:
-            if name not in used and (unused := self.unused(name, path)) and not self._keeps(job, name):
-                yield unused
+        if ignores:
+            from lint.suppression import in_vain  # of no use where nothing is ignored
 
-    def _keeps(self, job: Job, name: str) -> bool:
-        """Tell whether a rule would find a default that is written here.
+            yield from in_vain(self, job, ignores, used)
 
-        Admission cannot always tell it from one that is not, and then the annotation keeps it.
-        """
-        for rule, setting in self.active:
-            if rule.id == name:
-                bare = Job(undefaulted(job.object.entries, job.minor), job.minor)
-                return any(True for _ in rule.check(bare, setting.params))
-        return False
 
-    def unused(self, name: str, path: Path) -> Violation | None:
-        """Report a suppression that suppressed nothing; that is right as long as its rule is switched off."""
-        severity = next(
-            (_severity(rule, setting) for rule, setting in self.active if rule.id == UNUSED), None
-        )
-        if severity is None:
-            return None
-        if not name:
-            message = "name the rules to ignore: ignore[backoff-limit]"
-        elif all(rule.id != name for rule in RULES):
-            message = f"there is no rule {name!r} to ignore"
-        elif any(rule.id == name for rule, _ in self.active):
-            message = f"{name} finds nothing here to ignore"
-        else:
-            return None
-        return Violation(UNUSED, severity, Class.PRACTICE, path, message, None)
+def _rejected(job: Job, failed: Failed | None) -> Container[str]:
+    """Return the rules that have to say what the API server rejects; all, if finding out is a bug of ours.
+
+    They meet it then, one by one.
+    """
+    try:
+        return job.rejected
+    except Exception:
+        if failed is None:
+            raise
+        return frozenset(rule.id for rule in RULES)
 
 
 def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> Iterable[Finding]:
@@ -212,11 +238,21 @@ def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> 
         return ()
 
 
-def _severity(rule: Rule[Any], setting: Setting) -> Severity:
+def severity_of(rule: Rule[Any], setting: Setting) -> Severity:
     """Return how much the rule's ordinary findings matter."""
     if setting.severity is not None:
         return setting.severity
     return rule.strict if setting.strict and rule.strict is not None else rule.severity
+
+
+def _weight(finding: Finding, rule: Rule[Any], setting: Setting) -> Severity:
+    """Return how much one finding matters: one that is milder than its rule's others stays so."""
+    own = severity_of(rule, setting)
+    if finding.severity is None:
+        return own
+    if finding.severity <= rule.severity:
+        return min(finding.severity, own)
+    return own if setting.severity is not None else max(finding.severity, own)
 
 
 def ignored(job: Job) -> Iterator[tuple[str, Path]]:
@@ -237,9 +273,7 @@ def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Vio
         return None
     if guards.partial and (class_ == Class.HOLE or View(job.object.value).at(*finding.path).missing):
         return None  # the other half of the object may say what is missing, and what makes this fit
-    severity = _severity(rule, setting)
-    if finding.severity is not None:
-        severity = finding.severity if setting.severity is None else min(finding.severity, severity)
+    severity = _weight(finding, rule, setting)
     fix = finding.fix
     if guards.owned or guards.cron_child:  # a controller would meet the denial, and the edit, not a person
         severity, fix = severity if class_ == Class.SERVER else min(severity, Severity.WARNING), None

@@ -79,20 +79,21 @@ def _yaml(text: str) -> str:
 def _parameters(rule: Rule[Any]) -> str:
     """List the parameters, with what their docstrings say."""
     where = f"section `{rule.family}`" if rule.family else f"`rules.{rule.id}`"
-    notes = _attribute_docs(type(rule.params))
+    notes = attribute_docs(type(rule.params))
     rows = [
-        f"- `{_camel(name)}`: {json.dumps(default)}. {notes[name]}"
+        f"- `{camel(name)}`: {json.dumps(default)}. {notes[name]}"
         for name, default in rule.params._asdict().items()
     ]
     return "\n".join((f"Parameters ({where} of the policy file):", "", *rows))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Write a name as the policy file does."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
-def _attribute_docs(owner: type) -> dict[str, str]:
+def attribute_docs(owner: type) -> dict[str, str]:
     """Read the string below each field of a class."""
     import ast
 

@@ -36,12 +36,14 @@ class Totals:
         """What an API server will do with the objects."""
         self.fixable = 0
         """Findings with a safe fix."""
+        self.known: int | None = None
+        """Findings that a baseline has, and that are counted nowhere else; None: there is none."""
 
-    def count(self, violation: Violation) -> None:
-        """Add a finding."""
+    def count(self, violation: Violation, *, rendered: bool = False) -> None:
+        """Add a finding; in what was rendered nothing is fixed."""
         self.severities[violation.severity] += 1
         self.rules[violation.rule] += 1
-        self.fixable += violation.fix is not None and violation.fix.safe
+        self.fixable += violation.fix is not None and violation.fix.safe and not rendered
 
 
 def visible(text: str) -> str:
@@ -60,6 +62,11 @@ def visible(text: str) -> str:
 
 def concise(found: Found, *, colour: bool = False) -> str:
     """Write a finding on one line."""
+    source = f" (source: {visible(found.origin)})" if found.origin else ""
+    return _headline(found, colour=colour) + source
+
+
+def _headline(found: Found, *, colour: bool) -> str:
     violation = found.violation
     place = f"{visible(found.file)}:{found.line}:{found.column}:"
     label = f"{violation.severity.label}[{violation.rule}]"
@@ -76,14 +83,18 @@ def text(found: Found, *, colour: bool) -> str:
     line = f"{found.line} | {before}{marked}{after}".rstrip()
     carets = " " * _width(before) + "^" * max(1, _width(marked))
     lines = [
-        concise(found, colour=colour),
+        _headline(found, colour=colour),
         f" {gutter} |",
         f" {line}",
         f" {gutter} | {_paint(carets, found, colour)}",
     ]
+    if found.origin:
+        lines.append(f" {gutter} = source: {visible(found.origin)}")
     fix = found.violation.fix
     if found.note:
         lines.append(f" {gutter} = not fixed: {visible(found.note)}")
+    elif found.unignored:
+        lines.append(f" {gutter} = not ignored: {visible(found.unignored)}")
     elif fix is not None:
         lines.append(f" {gutter} = {'fix' if fix.safe else 'unsafe fix'}: {visible(fix.title)}")
     return "\n".join(lines) + "\n"
@@ -128,7 +139,7 @@ def unreadable(one: Unreadable) -> str:
     return f"{place}: cannot be read: {visible(one.reason)}"
 
 
-def summary(totals: Totals, *, fixing: bool = False, diff: bool = False) -> str:
+def summary(totals: Totals, *, fixing: bool = False, ignoring: bool = False, diff: bool = False) -> str:
     """Write the last line: never a bare success, always what was looked at."""
     number = sum(totals.severities.values()) - totals.severities[Severity.INFO]
     told = [f"{_some(number, 'finding')}" if number else "no findings"]
@@ -141,9 +152,12 @@ def summary(totals: Totals, *, fixing: bool = False, diff: bool = False) -> str:
         told[0] += f" ({', '.join(details)})"
     if totals.fixed:
         where = f"{_some(totals.fixed, 'finding')} in {_some(totals.fixed_files, 'file')}"
-        told.insert(0, f"to fix: {where}" if diff else f"fixed {where}")
+        order, done = ("to ignore", "ignored") if ignoring else ("to fix", "fixed")
+        told.insert(0, f"{order}: {where}" if diff else f"{done} {where}")
     if totals.fixable and not fixing:
         told.append(f"{totals.fixable} fixable with --fix")
+    if totals.known is not None:
+        told.append(f"{totals.known} in the baseline")
     return f"{', '.join(told)}; {_seen(totals)}"
 
 
@@ -169,6 +183,7 @@ def admission(one: Admission) -> str:
     """Write what becomes of an object: the verdict, and below it what its user is told."""
     name = f"{one.namespace}/{one.name}" if one.namespace else one.name
     lines = [f"{visible(one.file)}:{one.line}: {one.kind} {visible(name)}: {one.foretold.verdict}"]
+    lines += [f"  source: {visible(one.origin)}"] if one.origin else []
     lines += [f"  {visible(line)}" for line in one.foretold.message.splitlines()]
     lines += [f"  Warning: {visible(line)}" for line in one.foretold.warnings]
     return "\n".join(lines)
@@ -184,21 +199,9 @@ def as_json(entries: Mapping[str, Iterable[dict[str, Any]]], totals: Totals) -> 
     """Write everything as one JSON object; its fields are only ever added to."""
     import json  # of no use to the other formats
 
-    severities = totals.severities
     document = {
         "version": 1,
-        "summary": {
-            "files": totals.files,
-            "documents": totals.documents,
-            "jobs": totals.jobs,
-            "cronjobs": totals.cronjobs,
-            "templates": len(totals.templates),
-            "unreadable": len(totals.unreadable),
-            "errors": severities[Severity.ERROR],
-            "warnings": severities[Severity.WARNING],
-            "infos": severities[Severity.INFO],
-            "fixable": totals.fixable,
-        },
+        "summary": counts(totals),
         **{name: list(some) for name, some in entries.items()},
         "unreadable": [
             {"file": one.path, "line": one.line, "message": one.reason} for one in totals.unreadable
@@ -208,12 +211,31 @@ def as_json(entries: Mapping[str, Iterable[dict[str, Any]]], totals: Totals) -> 
     return json.dumps(document, indent=2)
 
 
+def counts(totals: Totals) -> dict[str, int]:
+    """Return the numbers of a run as JSON."""
+    severities = totals.severities
+    return {
+        "files": totals.files,
+        "documents": totals.documents,
+        "jobs": totals.jobs,
+        "cronjobs": totals.cronjobs,
+        "templates": len(totals.templates),
+        "unreadable": len(totals.unreadable),
+        "errors": severities[Severity.ERROR],
+        "warnings": severities[Severity.WARNING],
+        "infos": severities[Severity.INFO],
+        "fixable": totals.fixable,
+        **({} if totals.known is None else {"baseline": totals.known}),
+    }
+
+
 def admission_entry(one: Admission) -> dict[str, Any]:
     """Return what becomes of an object as JSON."""
     return {
         "file": one.file,
         "line": one.line,
         "object": {"kind": one.kind, "namespace": one.namespace, "name": one.name},
+        **({"source": one.origin} if one.origin else {}),
         "verdict": one.foretold.verdict,
         "message": one.foretold.message,
         "warnings": one.foretold.warnings,
@@ -226,6 +248,7 @@ def finding(found: Found) -> dict[str, Any]:
     violation = found.violation
     return {
         "file": found.file,
+        **({"source": found.origin} if found.origin else {}),
         "line": found.line,
         "column": found.column,
         "endLine": found.end_line,

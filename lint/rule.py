@@ -153,6 +153,14 @@ class Rule(NamedTuple, Generic[P]):
     strict: Severity | None = None
     """Its severity under the profile `strict`; None: that of the default profile."""
 
+    graver: bool = False
+    """It has findings that are graver than `severity`: of a rule that notes only, who wants no notes need not
+    ask."""
+
+    about: frozenset[str] | None = None
+    """Fields of the CronJob's, the Job's and the Pod's spec, without any of which it has nothing to say but
+    what the API server rejects, and is not asked. None: it is asked about every object."""
+
     @property
     def summary(self) -> str:
         """The first line of the docstring."""

@@ -4,14 +4,19 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from lint import report
-from lint.file import Admission, Fixing, Foretelling, Found, Task
+from lint.file import Admission, Changing, Fixing, Foretelling, Found, Ignoring, Task
 from lint.policy import Policy
 from lint.rule import Severity
-from lint.walk import STDIN, Unreadable, files
+from lint.walk import STDIN, Entry, Rendered, Unreadable, files
 from lint.work import Done, Order, work
+
+if TYPE_CHECKING:
+    from lint.baseline import Known, Recorded
+    from lint.formats import Outcome
+    from lint.rendering import Settings
 
 
 class Options(NamedTuple):
@@ -24,11 +29,21 @@ class Options(NamedTuple):
     """Show the fixes, do not write them."""
 
     format: str
+    """Of the standard output; empty if every report goes to a file."""
+
+    outputs: tuple[tuple[str, str], ...]
+    """Formats and the files that they go to."""
+
     show: Severity
     fail_on: Severity
     strict: bool
     stats: bool
     colour: bool
+    baseline: "Known | Recorded | None" = None
+    """Findings that are not told, or are put where the next run knows them."""
+
+    rendering: "Settings | None" = None
+    """How to render charts and kustomizations, if that is asked for."""
 
 
 class Run:
@@ -38,23 +53,31 @@ class Run:
         self.options = options
         self.out = out
         self.totals = report.Totals()
+        self.totals.known = None if options.baseline is None else 0
         self.kept: list[Found] = []
-        """Findings for a format that is written at the end."""
+        """Findings for reports that are written at the end."""
         self.admissions: list[Admission] = []
+        self.manifests: list[str] = []
+        """Files with Jobs or CronJobs."""
         self.worst = Severity.OFF
         self.usage = False
         """A path that was named is not there, or a file cannot be written."""
         self.crashed = False
+        self.streams = options.format in ("text", "concise")
+        """What is found is told at once."""
+        self.reports = bool(options.outputs) or not self.streams
+        """There is something to write at the end."""
 
 
 def run(options: Options) -> int:
     """Lint, and return the exit status: 0 clean, 1 findings, 2 wrong usage or nothing readable, 3 a bug."""
-    changes_stdin = isinstance(options.task, Fixing) and not options.diff and STDIN in options.paths
+    changes_stdin = isinstance(options.task, Changing) and not options.diff and STDIN in options.paths
     state = Run(options, sys.stderr if changes_stdin else sys.stdout)
+    paths = _in_order(options)
+    if options.baseline is not None:
+        paths = options.baseline.namer.others(paths)
     progress = _Progress()
-    with closing(
-        work(_in_order(options.paths), Order(options.policy, options.task, options.diff))
-    ) as results:
+    with closing(work(paths, Order(options.policy, options.task, options.diff))) as results:
         for done in results:
             progress.step(state.totals.files)
             if isinstance(done, int):
@@ -64,12 +87,23 @@ def run(options: Options) -> int:
                 _tell(done, state)
     progress.clear()
     _end(state)
-    return _status(state)
+    status = _status(state)
+    if state.reports:
+        status = _reported(state, status)
+    return _remembered(state, status, paths) if options.baseline else status
 
 
-def _in_order(paths: Sequence[str]) -> list[str | Unreadable]:
+def _in_order(options: Options) -> list[Entry]:
     """Find the files, in the order of the alphabet; those of one path are found in it."""
-    found = list(files(paths))
+    paths = options.paths
+    if options.rendering is not None:
+        from lint import rendering  # of no use to most runs
+
+        entries = rendering.entries(paths, options.rendering)
+        if isinstance(options.task, Fixing) and any(isinstance(entry, Rendered) for entry in entries):
+            print("what is rendered is not fixed: mend what it is made from", file=sys.stderr)
+        return entries
+    found: list[Entry] = [*files(paths)]
     return (
         found if len(paths) == 1 else sorted(found, key=lambda one: one if isinstance(one, str) else one.path)
     )
@@ -94,26 +128,30 @@ def _tell(done: Done, state: Run) -> None:
     totals.documents += inspected.documents
     totals.jobs += inspected.kinds["Job"]
     totals.cronjobs += inspected.kinds["CronJob"]
-    for found in inspected.findings:
-        _found(found, state)
+    if inspected.kinds and state.reports:
+        state.manifests.append(inspected.file)
+    _findings(inspected.findings, state, rendered=done.rendered)
     for admission in inspected.admissions:
         _admission(admission, state)
-    if isinstance(state.options.task, Fixing):
+    if isinstance(state.options.task, Changing):
         _fixed(done, len(inspected.changes), inspected.fixed, state)
 
 
-def _found(found: Found, state: Run) -> None:
-    """Count a finding, and print it if it is to be shown."""
+def _findings(findings: Sequence[Found], state: Run, *, rendered: bool) -> None:
+    """Count the findings of a file, and print those that are to be shown, at once: a write can be slow."""
     options = state.options
-    state.totals.count(found.violation)
-    state.worst = max(state.worst, found.violation.severity)
-    if found.violation.severity < options.show:
-        return
-    if options.format == "json":
-        state.kept.append(found)
-    elif not options.diff:
+    if options.baseline is not None:
+        findings = options.baseline.sift(findings)
+        state.totals.known = options.baseline.number
+    for found in findings:
+        state.totals.count(found.violation, rendered=rendered)
+        state.worst = max(state.worst, found.violation.severity)
+    shown = [found for found in findings if found.violation.severity >= options.show]
+    if state.reports:
+        state.kept += shown
+    if shown and state.streams and not options.diff:
         write = report.concise if options.format == "concise" else report.text
-        print(write(found, colour=options.colour), file=state.out)
+        state.out.write("".join(write(found, colour=options.colour) + "\n" for found in shown))
 
 
 def _admission(one: Admission, state: Run) -> None:
@@ -122,9 +160,9 @@ def _admission(one: Admission, state: Run) -> None:
     totals.verdicts[verdict] += 1
     if verdict in ("denied", "rejected"):
         state.worst = Severity.ERROR
-    if state.options.format == "json":
+    if state.reports:
         state.admissions.append(one)
-    else:
+    if state.streams:
         print(report.admission(one), file=state.out)
 
 
@@ -136,7 +174,7 @@ def _fixed(done: Done, changes: int, fixed: int, state: Run) -> None:
         return
     state.totals.fixed += fixed
     state.totals.fixed_files += changes > 0
-    if done.output and state.options.format != "json":
+    if done.output and state.streams:
         state.out.write(done.output)
     if state.options.diff and changes:
         state.worst = max(state.worst, state.options.fail_on)
@@ -150,15 +188,11 @@ def _unreadable(one: Unreadable, state: Run) -> None:
 
 
 def _end(state: Run) -> None:
-    """Print what comes after the findings."""
+    """Print what comes after the findings; json and github say themselves what was looked at."""
     options, totals = state.options, state.totals
-    if options.format == "json":
-        found = {"findings": map(report.finding, state.kept)}
-        if isinstance(options.task, Foretelling):
-            found = {"admissions": map(report.admission_entry, state.admissions)}
-        print(report.as_json(found, totals), file=state.out)
+    if options.format in ("json", "github"):
         return
-    if options.stats and totals.rules:
+    if options.stats and totals.rules and state.streams:
         print(*report.stats(totals), sep="\n", file=state.out)
     if options.strict:
         for name in totals.templates:
@@ -166,11 +200,70 @@ def _end(state: Run) -> None:
                 f"{report.visible(name)}: a template: render it first, and lint what comes out",
                 file=sys.stderr,
             )
+    fixing, ignoring = (isinstance(options.task, task) for task in (Fixing, Ignoring))
+    line = report.summary(totals, fixing=fixing, ignoring=ignoring, diff=options.diff)
     if isinstance(options.task, Foretelling):
-        print(report.verdicts(totals), file=state.out)
-        return
-    line = report.summary(totals, fixing=isinstance(options.task, Fixing), diff=options.diff)
-    print(line, file=sys.stderr if options.diff else state.out)
+        line = report.verdicts(totals)
+    print(line, file=sys.stderr if options.diff or (options.format and not state.streams) else state.out)
+
+
+def _reported(state: Run, status: int) -> int:
+    """Write the reports that come at the end, and return the exit status with what went wrong in it."""
+    from lint import output  # of no use to a run that tells everything at once
+    from lint.formats import AS_GIVEN, rendered
+
+    options = state.options
+    outcome = _outcome(state, successful=status < 2)
+    moved = output.from_root(outcome)
+    if options.format and not state.streams:
+        state.out.write(rendered(options.format, outcome if options.format in AS_GIVEN else moved))
+    for name, path in options.outputs:
+        shown, reason = report.visible(path), ""
+        if output.overwrites(path, state.manifests):
+            reason = "it is one of the files that were linted; give --output another name"
+        else:
+            try:
+                output.save(path, rendered(name, outcome if name in AS_GIVEN else moved))
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+        if reason:
+            print(f"{shown}: cannot be written: {reason}", file=sys.stderr)
+            status = max(status, 2)
+    return status
+
+
+def _remembered(state: Run, status: int, paths: Sequence[Entry]) -> int:
+    """Write a baseline, or tell what one has in vain, and return the exit status."""
+    from lint.baseline import finish
+
+    options = state.options
+    again = (*(("--render",) if options.rendering else ()), "--", *options.paths)
+    line, status = finish(options.baseline, status, (paths, state.totals, options.policy), again)
+    if line:
+        print(line, file=sys.stderr)
+    return status
+
+
+def _outcome(state: Run, *, successful: bool) -> "Outcome":
+    """Put together what reports speak of."""
+    from lint.formats import Outcome
+
+    options, totals = state.options, state.totals
+    return Outcome(
+        findings=state.kept,
+        admissions=state.admissions,
+        totals=totals,
+        unreadable=totals.unreadable,
+        templates=totals.templates,
+        manifests=state.manifests,
+        fail_on=options.fail_on,
+        strict=options.strict,
+        foretelling=isinstance(options.task, Foretelling),
+        fixing=isinstance(options.task, Fixing),
+        ignoring=isinstance(options.task, Ignoring),
+        stats=options.stats,
+        successful=successful,
+    )
 
 
 def _status(state: Run) -> int:
@@ -179,7 +272,8 @@ def _status(state: Run) -> int:
     if state.crashed:
         return 3
     if not totals.files:
-        print("jobwarden: nothing to read: no YAML, JSON or template there", file=sys.stderr)
+        if not totals.unreadable:
+            print("jobwarden: nothing to read: no YAML, JSON or template there", file=sys.stderr)
         return 2
     if state.usage or (totals.unreadable and not totals.documents and not totals.templates):
         return 2

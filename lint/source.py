@@ -13,6 +13,8 @@ _BOM = b"\xef\xbb\xbf"
 _SEPARATOR = re.compile(rb"^---[^\n]*\n?", re.MULTILINE)
 _BLANK = re.compile(r"\s*")
 _TEMPLATE = r"\{[{%]"
+_SOURCE = "# Source: "
+"""What Helm writes above each document, with the template that it comes from."""
 
 
 class Piece(NamedTuple):
@@ -126,3 +128,14 @@ def _end_of_blank(text: str, position: int) -> int:
 def looks_like_a_template(text: str) -> bool:
     """Tell whether a text that is no YAML is a template: it has the braces of Go templates or Jinja."""
     return re.search(_TEMPLATE, text) is not None
+
+
+def origin(text: str) -> str:
+    """Return the template that Helm says a document was rendered from; empty for all other documents.
+
+    Others write such a comment as well, with the address that they had a manifest from: that is no template.
+    """
+    if not text.startswith(_SOURCE):
+        return ""
+    told = text[len(_SOURCE) :].partition("\n")[0].rstrip()
+    return told if "/templates/" in told and "://" not in told else ""

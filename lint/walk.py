@@ -3,7 +3,8 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
 from lint.gitignore import FOLDER, Gitignore
 
@@ -31,14 +32,31 @@ class Unreadable(NamedTuple):
     """From 1; 0 speaks of the whole path."""
 
 
-def files(paths: Sequence[str]) -> Iterator[str | Unreadable]:
+class Rendered(NamedTuple):
+    """What a program made of a folder."""
+
+    path: str
+    """As it is shown."""
+
+    data: bytes
+    made_from: str
+    """The file that says what is to be made."""
+
+
+Entry: TypeAlias = str | Unreadable | Rendered
+"""Something to read, or to tell of."""
+
+
+def files(paths: Sequence[str], also: tuple[str, ...] = ()) -> Iterator[str | Unreadable]:
     """Find the files to read, each once, in the order of the paths and then of the alphabet.
 
     A named file is taken whatever it is called and whoever ignores it. A named folder is searched for YAML,
-    JSON and templates, without what the `.gitignore` files in it, and above it in its repository, name.
+    JSON and templates, and what ends like one of `also`, without what the `.gitignore` files in it, and above
+    it in its repository, name.
     Links to files are read, links to folders are followed only where they are named.
     """
-    found = (entry for path in paths for entry in _at(path))
+    suffixes = _SUFFIXES + also
+    found = (entry for path in paths for entry in _at(path, suffixes))
     return found if len(paths) == 1 else _once(found)
 
 
@@ -51,11 +69,11 @@ def _once(entries: Iterable[str | Unreadable]) -> Iterator[str | Unreadable]:
             yield entry
 
 
-def _at(path: str) -> Iterator[str | Unreadable]:
+def _at(path: str, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable]:
     if path == STDIN:
         yield path
     elif (known := _status(path)) == stat.S_IFDIR:
-        yield from _below(path)
+        yield from _below(path, suffixes)
     else:
         yield path if known == stat.S_IFREG else _unreadable(path, known)
 
@@ -86,22 +104,22 @@ class _Folder(NamedTuple):
     ignore: Gitignore | None
 
 
-def _below(top: str) -> Iterator[str | Unreadable]:
+def _below(top: str, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable]:
     """Walk a folder in the order of the paths as strings; deep trees cost no recursion."""
     inner, ignore = _repository(top)
     shown = "" if top == os.curdir else os.path.join(top, "")
-    trail = [_entries(_Folder(shown, inner, ignore))]
+    trail = [_entries(_Folder(shown, inner, ignore), suffixes)]
     while trail:
         for entry in trail[-1]:
             if isinstance(entry, _Folder):
-                trail.append(_entries(entry))
+                trail.append(_entries(entry, suffixes))
                 break
             yield entry
         else:
             trail.pop()
 
 
-def _entries(folder: _Folder) -> Iterator[str | Unreadable | _Folder]:
+def _entries(folder: _Folder, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable | _Folder]:
     """List the files and folders to look at, in order."""
     try:
         with os.scandir(folder.path or os.curdir) as scan:
@@ -112,7 +130,7 @@ def _entries(folder: _Folder) -> Iterator[str | Unreadable | _Folder]:
     inner, ignore = ("", None) if ".git" in entries else (folder.inner, folder.ignore)
     if ".gitignore" in entries:
         ignore = _gitignore(folder.path, inner, ignore)
-    for name in sorted(filter(None, map(_taken, entries.values()))):
+    for name in sorted(filter(None, map(_taken, entries.values(), repeat(suffixes)))):
         is_folder = name[-1] == "/"
         if ignore is not None and ignore.ignores(inner, name[:-1] + FOLDER if is_folder else name):
             continue
@@ -125,11 +143,11 @@ def _entries(folder: _Folder) -> Iterator[str | Unreadable | _Folder]:
             yield path if known == stat.S_IFREG else _unreadable(path, known)
 
 
-def _taken(entry: os.DirEntry[str]) -> str | None:
+def _taken(entry: os.DirEntry[str], suffixes: tuple[str, ...]) -> str | None:
     """Name an entry that matters, a folder with a slash at the end: so their order is that of whole paths."""
     if entry.is_dir(follow_symlinks=False):
         return None if entry.name in _SKIPPED else entry.name + "/"
-    return entry.name if entry.name.endswith(_SUFFIXES) else None
+    return entry.name if entry.name.endswith(suffixes) else None
 
 
 def _repository(top: str) -> tuple[str, Gitignore | None]:

@@ -8,10 +8,10 @@ from contextlib import closing, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from lint import crash
-from lint.file import Fixing, Inspected, Task, inspect, inspect_parts
+from lint.file import Changing, Foretelling, Inspected, Task, inspect, inspect_parts
 from lint.policy import Policy
 from lint.source import may_hold_a_job, pieces
-from lint.walk import STDIN, Unreadable
+from lint.walk import STDIN, Entry, Rendered, Unreadable
 
 SHOWN_STDIN = "<stdin>"
 _CHUNK = 1 << 13
@@ -64,8 +64,11 @@ class Done(NamedTuple):
     bug: str = ""
     """What is to be said of a mistake of ours."""
 
+    rendered: bool = False
+    """There is no file that fixes could be made in."""
 
-def work(paths: Sequence[str | Unreadable], order: Order) -> Generator[Done | int, None, None]:
+
+def work(paths: Sequence[Entry], order: Order) -> Generator[Done | int, None, None]:
     """Work on files in order; a number stands for so many files in which there is nothing to see."""
     order = order._replace(alone=_processors() == 1)
     if len(paths) < _MANY_FILES or order.alone:
@@ -156,7 +159,7 @@ class _Second:
         os.waitpid(self._process, 0)
 
 
-def _all_done(paths: Sequence[str | Unreadable], order: Order) -> Iterator[Done | int]:
+def _all_done(paths: Sequence[Entry], order: Order) -> Iterator[Done | int]:
     """Work on files one after the other."""
     passed = 0
     for path in paths:
@@ -171,10 +174,12 @@ def _all_done(paths: Sequence[str | Unreadable], order: Order) -> Iterator[Done 
     yield passed
 
 
-def _done(path: str | Unreadable, order: Order) -> Done | None:
+def _done(path: Entry, order: Order) -> Done | None:
     """Work on one file."""
     if isinstance(path, Unreadable):
         return Done(path.path, unreadable=path)
+    if isinstance(path, Rendered):
+        return _looked_at(path, order)
     name = SHOWN_STDIN if path == STDIN else path
     try:
         data = read(path)
@@ -182,10 +187,34 @@ def _done(path: str | Unreadable, order: Order) -> Done | None:
         return Done(path, unreadable=Unreadable(name, _reason(error)))
     if not may_hold_a_job(data) and path != STDIN:
         return None
+    plain = order.policy.overrides is None
     try:
-        return _mended(path, data, _inspected(name, data, order), order)
+        return _mended(path, data, _inspected(name, data, order if plain else _ordered(path, order)), order)
     except Exception as error:  # noqa: BLE001 - a bug in one file must not hide what is in the others
         return Done(path, bug=crash.text(error, path))
+
+
+def _looked_at(one: Rendered, order: Order) -> Done | None:
+    """Work on what was rendered: nobody can write fixes to it."""
+    if not may_hold_a_job(one.data):
+        return None
+    task = order.task if isinstance(order.task, Foretelling) else None
+    try:
+        order = _ordered(one.made_from, order)._replace(task=task)
+        return Done(one.path, _inspected(one.path, one.data, order), rendered=True)
+    except Exception as error:  # noqa: BLE001 - a bug in one file must not hide what is in the others
+        return Done(one.path, bug=crash.text(error, one.path))
+
+
+def _ordered(path: str, order: Order) -> Order:
+    """Put in the policy for a file; the webhook knows of no files, and the standard input is none."""
+    overrides = order.policy.overrides
+    if overrides is None or not overrides.by_path or path == STDIN or isinstance(order.task, Foretelling):
+        return order
+    folder, name = os.path.split(path)
+    place = os.path.join(os.path.realpath(folder), name)
+    below = os.path.relpath(place, os.path.realpath(overrides.folder))
+    return order._replace(policy=overrides.in_file(order.policy, below.replace(os.sep, "/")))
 
 
 def _inspected(name: str, data: bytes, order: Order) -> Inspected:
@@ -219,7 +248,7 @@ def read(path: str) -> bytes:
 def _mended(path: str, data: bytes, inspected: Inspected, order: Order) -> Done:
     """Write a file's fixes, or what they would change."""
     done = Done(path, inspected)
-    if not isinstance(order.task, Fixing):
+    if not isinstance(order.task, Changing):
         return done
     if order.diff:
         if not inspected.changes:

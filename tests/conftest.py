@@ -60,7 +60,7 @@ spec:
 CLEAN = JOB.replace(
     "spec:\n  template",
     "spec:\n  backoffLimit: 3\n  activeDeadlineSeconds: 3600\n  ttlSecondsAfterFinished: 3600\n  template",
-)
+).replace("restartPolicy: Never", "restartPolicy: Never\n      automountServiceAccountToken: false")
 """A manifest in which there is nothing to find."""
 
 WITHOUT_TTL = CLEAN.replace("  ttlSecondsAfterFinished: 3600\n", "")

@@ -14,6 +14,7 @@ JOB: dict[str, Any] = {
         "template": {
             "spec": {
                 "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
                 "containers": [
                     {
                         "name": "report",

@@ -26,7 +26,8 @@ TEMPLATE: Path = ("spec", "template", "spec")
 def job(spec: Any = None, pod: Any = None, container: Any = None, **metadata: Any) -> dict[str, Any]:
     """Make a Job."""
     container = {"name": "main", "image": "main:1", **(container or {})}
-    pod = {"restartPolicy": "Never", "containers": [container], **(pod or {})}
+    quiet = {"automountServiceAccountToken": False}
+    pod = {"restartPolicy": "Never", **quiet, "containers": [container], **(pod or {})}
     spec = {"template": {"spec": pod}, **(spec or {})}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "main", **metadata}, "spec": spec}
 
@@ -34,7 +35,8 @@ def job(spec: Any = None, pod: Any = None, container: Any = None, **metadata: An
 def cronjob(spec: Any = None, pod: Any = None, container: Any = None, **metadata: Any) -> dict[str, Any]:
     """Make a CronJob of such a Job."""
     tree = job(spec, pod, container, **metadata)
-    template = {"schedule": "7 3 * * *", "jobTemplate": {"spec": tree["spec"]}}
+    quiet = {"timeZone": "Etc/UTC", "concurrencyPolicy": "Forbid", "startingDeadlineSeconds": 600}
+    template = {"schedule": "7 3 * * *", **quiet, "jobTemplate": {"spec": tree["spec"]}}
     return {**tree, "kind": "CronJob", "spec": template}
 
 

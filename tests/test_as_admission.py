@@ -106,7 +106,7 @@ def test_each_object_is_named_with_its_line(jobwarden: Command) -> None:
 
     assert done.stdout == (
         "list.yaml:4: Job batch/report-: allowed\n"
-        "list.yaml:21: Job batch/report-: allowed\n"
+        "list.yaml:22: Job batch/report-: allowed\n"
         "2 allowed; read 1 file: 2 Jobs, 0 CronJobs\n"
     )
 
@@ -147,7 +147,8 @@ def test_json_has_everything(jobwarden: Command) -> None:
         "image": "report:1.4",
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     }
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    pod = {"restartPolicy": "Never", "automountServiceAccountToken": False}
+    template = {"spec": {**pod, "containers": [container]}}
     assert json.loads(done.stdout) == {
         "version": 1,
         "summary": dict.fromkeys(
@@ -466,7 +467,7 @@ def test_a_file_of_many_documents_is_told_in_its_order(jobwarden: Command) -> No
     entries = admissions(jobwarden)
 
     assert [one["object"]["name"] for one in entries] == [f"n{index}" for index in range(900)]
-    assert [one["line"] for one in entries] == [17 * index + 1 for index in range(900)]
+    assert [one["line"] for one in entries] == [18 * index + 1 for index in range(900)]
 
 
 def test_real_manifests_are_foretold(jobwarden: Command) -> None:

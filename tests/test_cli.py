@@ -134,9 +134,9 @@ def test_rules_can_be_selected_and_ignored(jobwarden: Command) -> None:
             for finding in json.loads(jobwarden("lint", "--format", "json", *options).stdout)["findings"]
         }
         for options in (
-            (),
+            ("--show", "info"),
             ("--select", "image-tag,ttl-missing"),
-            ("--ignore", "image-tag", "--ignore", "ttl-missing"),
+            ("--show", "info", "--ignore", "image-tag", "--ignore", "ttl-missing"),
         )
     ]
 
@@ -206,7 +206,7 @@ def test_good_documents_beside_a_broken_one_are_checked(jobwarden: Command) -> N
 
     done = jobwarden("lint")
 
-    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["job.yaml:2", "job.yaml:21"]
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["job.yaml:2", "job.yaml:22"]
     assert "job.yaml:8:1: warning[ttl-missing]" in done.stdout
 
 

@@ -51,18 +51,30 @@ def cronjob(spec: Any = None, pod: Any = None, container: Any = None, **metadata
     return {**tree, "kind": "CronJob", "spec": template}
 
 
+NO_TOKEN = {"automountServiceAccountToken": False}
 FULL = {"backoffLimit": 3, "activeDeadlineSeconds": 86400, "ttlSecondsAfterFinished": 86400}
 
 
 def complete(spec: Any = None, pod: Any = None, **metadata: Any) -> Tree:
     """Make a Job in which the default policy finds nothing, but what is said of it."""
-    return job({**FULL, **(spec or {})}, pod, {"resources": {"requests": REQUESTS}}, **metadata)
+    return job(
+        {**FULL, **(spec or {})},
+        {**NO_TOKEN, **(pod or {})},
+        {"resources": {"requests": REQUESTS}},
+        **metadata,
+    )
 
 
 def complete_cronjob(spec: Any = None, pod: Any = None, container: Any = None) -> Tree:
     """Make such a CronJob."""
     base = {"backoffLimit": 3, "activeDeadlineSeconds": 86400}
-    return cronjob({**base, **(spec or {})}, pod, {"resources": {"requests": REQUESTS}, **(container or {})})
+    tree = cronjob(
+        {**base, **(spec or {})},
+        {**NO_TOKEN, **(pod or {})},
+        {"resources": {"requests": REQUESTS}, **(container or {})},
+    )
+    chosen = {"timeZone": "Etc/UTC", "concurrencyPolicy": "Forbid", "startingDeadlineSeconds": 600}
+    return {**tree, "spec": {**tree["spec"], **chosen}}
 
 
 def body(tree: Any, old: Any = None, **fields: Any) -> bytes:

@@ -150,3 +150,16 @@ def replaced(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     copy = tree.copy()
     copy[path[0]] = replaced(tree[path[0]], path[1:], value)
     return copy
+
+
+@pytest.mark.parametrize("rule", EVERY, ids=lambda rule: rule.id)
+def test_a_rule_finds_only_what_it_is_asked_for(rule: Rule[Any]) -> None:
+    examples: list[Good | Bad] = [*rule.good, *rule.bad]
+    for example in examples:
+        job = Job(document_of(example).value, example.minor)
+        found = [one for one in rule.check(job, example.params or rule.params) if one.class_ != Class.SERVER]
+
+        if rule.about is not None and rule.id not in job.rejected and rule.about.isdisjoint(job.fields):
+            assert found == []
+        if not rule.graver:
+            assert [one for one in found if (one.severity or rule.severity) > rule.severity] == []

@@ -617,9 +617,7 @@ def test_the_rules_say_the_same_of_what_kubectl_applied(wrote: Tree, minor: int)
 
 
 def without_defaulted_nulls(tree: Tree) -> Tree:
-    """Leave out the nulls of a Job that a server-side apply does not tell from the default in their place."""
-    if tree["kind"] == "CronJob":
-        return tree
+    """Leave out the nulls that a server-side apply does not tell from the default in their place."""
     filled = stored(tree)["spec"]
     return {
         **tree,

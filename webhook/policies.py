@@ -71,7 +71,7 @@ class Policies:
         """Return the policy for the server that asks, with its rules set up."""
         minor = policy.minor if self._minor is None else self._minor
         mode = policy.webhook.mode if self._mode is None else self._mode
-        policy = Policy(policy.settings, minor, policy.webhook._replace(mode=mode))
+        policy = policy.replaced(minor=minor, webhook=policy.webhook._replace(mode=mode))
         _ = policy.active
         return policy
 

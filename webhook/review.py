@@ -78,14 +78,19 @@ def _remembered(  # noqa: PLR0913, PLR0917 - it goes between two functions that 
     memory: Memory[Outcome] | None,
     decide: _Decide,
 ) -> Outcome:
-    """Decide no more than once about the creation of objects that are alike."""
+    """Decide no more than once about the creation of objects that are alike, by the same overrides."""
     failures = _Failures(failed)
+    own, numbers = policy, tuple[int, ...]()
+    if policy.overrides:
+        metadata = View(request.object).at("metadata")
+        numbers = policy.overrides.matching(request.kind, metadata, request.namespace)
+        own = policy.overrides.policy(policy, numbers)
     if memory is None or request.operation != "CREATE":
-        return decide(request, policy, mode, failures)
-    key = key_of(request.object, request.namespace, mode.name, request.by_person)
+        return decide(request, own, mode, failures)
+    key = key_of(request.object, request.namespace, mode.name, request.by_person, *map(str, numbers))
     outcome = memory.get(policy, key)
     if outcome is None:
-        outcome = decide(request, policy, mode, failures)
+        outcome = decide(request, own, mode, failures)
         if not failures.rules:
             memory.keep(key, outcome)
     return outcome
@@ -107,7 +112,8 @@ def _mutate(request: Request, policy: Policy, mode: Mode, failed: Failed) -> Out
     if mode < Mode.ENFORCE:
         return _allowed(warnings, {"would-patch": admission.titles(mutation.made)})
     if not known:
-        warnings += _keeping(request.object, mutation.made)
+        may = [one for one in mutation.made if one.rule not in policy.never_ignored]
+        warnings += _keeping(request.object, may)
     target = _settled(apply(request.object, _edits(mutation.made)), mutation, policy.minor)
     return _patched(request, target, mutation.made, warnings)
 

@@ -31,6 +31,7 @@ RULE = Rule(
     family="deadline",
     strict=Severity.ERROR,
     check=check,
+    about=frozenset(("activeDeadlineSeconds",)),
     good=(
         Good(
             """\

@@ -35,6 +35,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(),
     good=(
         Good(_CRONJOB.replace("POLICY", "Forbid")),
         Good(_CRONJOB.replace("POLICY", '""')),  # means Allow

@@ -18,6 +18,7 @@ from lint.job import Job, is_sidecar
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
 from lint.view import View
 
+_FIELDS = frozenset(("restartPolicy", "restartPolicyRules"))
 _SINCE = 35
 """The first minor that has the fields without being asked for them."""
 
@@ -26,6 +27,8 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
     if job.minor < _SINCE or job.guards.partial or job.guards.owned:
         return
     for container in job.containers:
+        if _FIELDS.isdisjoint(container.entries):
+            continue
         policy = container.at("restartPolicy")
         if policy.value == "Always":
             message = (

@@ -70,6 +70,7 @@ RULE = Rule(
     class_=Class.HOLE,
     params=None,
     check=check,
+    about=frozenset(("schedule",)),
     good=(
         Good(_cronjob("0 0 29 2 *")),
         Good(_cronjob("0 0 31 2,3 *")),

@@ -177,6 +177,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(),
     good=(
         Good(_cronjob('schedule: "17 3 * * 1-5"  # on working days', "timeZone: Europe/Berlin")),
         Good(_cronjob('schedule: "*/15 8-18 1,15 jan-mar MON"')),

@@ -136,6 +136,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(("podFailurePolicy",)),
     good=(
         Good(
             _job(

@@ -209,6 +209,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("podFailurePolicy",)),
     good=(
         Good(
             _job(

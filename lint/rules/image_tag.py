@@ -4,10 +4,12 @@ Without a tag, `latest` is pulled, and that moves: when somebody pushes an image
 a later index runs other code than the Pods before it, and next week's run of a CronJob other code than was
 tested. Which code made a result, nobody can tell afterwards.
 
+It is a warning where a Job is meant to have several Pods, which may differ. Elsewhere it is noted: only a
+retry or the next run could differ, and linters of all kinds of workloads speak of it as well.
+
 Spared are images that are never pulled (`imagePullPolicy: Never`), those that the policy allows, and what
 something else replaces: names that no registry can serve, such as `IMAGE` or `<change-me>`, and ones that say
 so. A name that can be pulled is not spared, even if Kustomize sets its tag: it does so to a tagged name, too.
-Where one Pod runs once, a written `latest` is only noted: somebody chose it, and only a retry could differ.
 """
 
 import re
@@ -49,13 +51,12 @@ def check(job: Job, params: Params) -> Iterator[Finding]:
         told.add(text)
         found = f"the tag of {text} moves" if match["tag"] else f"{text} has no tag"
         message = f"{found}: a retry or a later run may run other code; name a version or a digest"
-        chosen = match["tag"] and not _repeated(job)
-        yield Finding(image.path, message, severity=Severity.INFO if chosen else None)
+        yield Finding(image.path, message, severity=Severity.WARNING if _repeated(job) else None)
 
 
 def _repeated(job: Job) -> bool:
-    """Tell whether more than one Pod is meant to run the image."""
-    return job.cronjob or any((job.spec.at(key).as_int() or 1) > 1 for key in ("completions", "parallelism"))
+    """Tell whether more than one Pod of a Job is meant to run the image."""
+    return any((job.spec.at(key).as_int() or 1) > 1 for key in ("completions", "parallelism"))
 
 
 def _allowed(name: str, params: Params) -> bool:
@@ -66,9 +67,11 @@ def _allowed(name: str, params: Params) -> bool:
 RULE = Rule(
     id="image-tag",
     doc=__doc__,
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     class_=Class.PRACTICE,
     params=Params(),
+    strict=Severity.WARNING,
+    graver=True,
     check=check,
     good=(
         Good(

@@ -47,6 +47,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(),
     good=(
         Good(_job("report:1.4", 3), stored=_job("report:1.4")),
         Good(_job("report:1.5")),  # it may be new

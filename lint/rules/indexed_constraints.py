@@ -91,6 +91,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(("completionMode",)),
     good=(
         Good(
             _job(

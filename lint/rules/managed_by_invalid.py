@@ -33,6 +33,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(),
     good=(
         Good(_JOB.replace("NAME", "kueue.x-k8s.io/multikueue")),
         Good(_JOB.replace("NAME", "jobs.example.com/of/the/night")),

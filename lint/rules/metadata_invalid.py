@@ -66,6 +66,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(("jobTemplate",)),
     good=(
         Good(_JOB.replace("FIELD", 'labels: {app.kubernetes.io/name: report, empty: ""}')),
         Good(_JOB.replace("FIELD", 'annotations: {example.com/note: "anything at all: 100 %"}')),

@@ -66,6 +66,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(("activeDeadlineSeconds", "completions", "startingDeadlineSeconds")),
     good=(
         Good(_JOB.replace("FIELD", "backoffLimit: 0")),
         Good(_JOB.replace("FIELD", "ttlSecondsAfterFinished: 0")),  # another rule has its doubts

@@ -61,6 +61,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("parallelism", "completions")),
     good=(
         Good(_job("completions: 12", "parallelism: 3")),
         Good(_job("completions: 3", "parallelism: 3")),

@@ -84,6 +84,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("backoffLimitPerIndex",)),
     good=(
         Good(_job("Never", "backoffLimitPerIndex: 2", "maxFailedIndexes: 5")),
         Good(_job("OnFailure", "backoffLimit: 8")),

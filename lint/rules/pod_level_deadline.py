@@ -74,6 +74,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("activeDeadlineSeconds",)),
     good=(
         Good(_job("backoffLimit: 2", _HOUR)),
         Good(_job("backoffLimit: 2", _HOUR, pod=_TEN_MINUTES)),  # three tries

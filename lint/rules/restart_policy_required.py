@@ -58,6 +58,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=Params(),
     check=check,
+    about=frozenset(),
     good=(
         Good(
             """\

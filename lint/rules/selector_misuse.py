@@ -24,10 +24,9 @@ _LABELS = (
 def check(job: Job, _params: None) -> Iterator[Finding]:
     selector, manual = job.spec.at("selector"), job.spec.at("manualSelector")
     labels = job.template.at("metadata", "labels")
-    fix = None if manual.value is True and not job.cronjob else _generated(job)
-    for cause in job.causes("selector-misuse"):
-        yield refusal(cause, fix=fix)
-        fix = None  # made once, it mends all
+    for number, cause in enumerate(job.causes("selector-misuse")):
+        made_once = number == 0 and (manual.value is not True or job.cronjob)  # it mends all
+        yield refusal(cause, fix=_generated(job) if made_once else None)
     if job.cronjob:
         for key in _LABELS:
             if key in labels.entries:

@@ -159,6 +159,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(("successPolicy",)),
     good=(
         Good(_job(_LEADER, '- succeededIndexes: "1-3,5,7-9"', "  succeededCount: 4")),
         Good(_CRONJOB),

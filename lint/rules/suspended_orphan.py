@@ -85,6 +85,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("suspend",)),
     good=(
         Good(_job("name: train")),
         Good(_job("name: train", "suspend: false")),

@@ -40,6 +40,7 @@ RULE = Rule(
     class_=Class.SERVER,
     params=None,
     check=check,
+    about=frozenset(),
     good=(
         Good(_job("ports: [{name: metrics, containerPort: 9090}]")),
         Good(

@@ -41,6 +41,7 @@ RULE = Rule(
     family="ttl",
     strict=Severity.ERROR,
     check=check,
+    about=frozenset(("ttlSecondsAfterFinished",)),
     good=(
         Good(
             """\

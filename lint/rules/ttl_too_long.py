@@ -38,6 +38,7 @@ RULE = Rule(
     family="ttl",
     strict=Severity.ERROR,
     check=check,
+    about=frozenset(("ttlSecondsAfterFinished",)),
     good=(
         Good(
             """\

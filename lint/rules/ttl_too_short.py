@@ -7,6 +7,9 @@ never fires. With `ttlSecondsAfterFinished: 0` Job and Pods are gone a tenth of 
 The tool that made a hook may wait until its timeout for a Job that is no longer there. A Job that a GitOps
 tool manages must have no time to live at all: the tool makes the deleted Job again, and it runs again.
 
+Less than the policy's minimum is only noted: somebody chose it, and may know who waits. Under the profile
+`strict` it is an error.
+
 Spared are Jobs that a controller or a CronJob owns: the owner decides when they go.
 """
 
@@ -29,26 +32,30 @@ def check(job: Job, params: TTL) -> Iterator[Finding]:
         message = (
             f"{seconds} seconds after its end it is gone, and the GitOps tool runs it again: leave it out"
         )
-        yield Finding(ttl.path, message)
+        yield Finding(ttl.path, message, severity=Severity.WARNING)
     elif seconds < params.minimum:
+        severity: Severity | None = Severity.WARNING
         if guards.hook:
             reason = f"{seconds} seconds: the tool that waits for this hook may never see it finish"
-        elif seconds:
-            reason = f"{seconds} seconds: logs and result are gone before anybody looks"
-        else:
+        elif not seconds:
             reason = "0 deletes logs and result as soon as the Job ends: who waits for it finds nothing"
-        yield Finding(ttl.path, f"{reason}; at least {params.minimum}")
+        else:
+            reason = f"{seconds} seconds: logs and result are gone before anybody looks"
+            severity = None
+        yield Finding(ttl.path, f"{reason}; at least {params.minimum}", severity=severity)
 
 
 RULE = Rule(
     id="ttl-too-short",
     doc=__doc__,
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
+    graver=True,
     class_=Class.PRACTICE,
     params=TTL(),
     family="ttl",
     strict=Severity.ERROR,
     check=check,
+    about=frozenset(("ttlSecondsAfterFinished",)),
     good=(
         Good(
             """\

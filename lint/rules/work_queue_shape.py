@@ -54,6 +54,7 @@ RULE = Rule(
     class_=Class.PRACTICE,
     params=None,
     check=check,
+    about=frozenset(("completions", "parallelism")),
     good=(
         Good(
             """\

@@ -20,6 +20,8 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 _RULE_ACTIONS = ("Restart", "RestartAllContainers")
 _OPERATORS = ("In", "NotIn")
+_RESTARTED = frozenset(("restartPolicy", "restartPolicyRules"))
+_RUNNING = frozenset(("lifecycle", *PROBES))
 _RESIZED = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _MOST_RULES = 20
@@ -61,8 +63,10 @@ def containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) 
     for index, container in structs(pod, "containers"):
         here = (*at, "containers", index)
         yield from every(container, around, here)
-        yield from _own_restart(container, minor, here)
-        yield from _runs(container, around, here)
+        if not _RESTARTED.isdisjoint(container):
+            yield from _own_restart(container, minor, here)
+        if not _RUNNING.isdisjoint(container):
+            yield from _runs(container, around, here)
         name = text(container, "name")
         if name in names:
             yield duplicate((*here, "name"), name)
@@ -70,7 +74,8 @@ def containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) 
     yield from _host_ports(structs(pod, "containers"), (*at, "containers"))
     if pod.get("hostNetwork") is True:
         yield from _host_network(pod, (*at, "containers"))
-    yield from _init_containers(names, around, (*at, "initContainers"))
+    if "initContainers" in pod:
+        yield from _init_containers(names, around, (*at, "initContainers"))
 
 
 def surroundings(pod: Struct, minor: int, refused: Container[int]) -> Surroundings:
@@ -80,7 +85,9 @@ def surroundings(pod: Struct, minor: int, refused: Container[int]) -> Surroundin
         name = text(volume, "name")
         if name and name not in volumes and index not in refused:
             volumes[name] = volume
-    claims = frozenset(text(claim, "name") for _, claim in structs(pod, "resourceClaims")) - {""}
+    claims = frozenset[str]()
+    if "resourceClaims" in pod:
+        claims = frozenset(text(claim, "name") for _, claim in structs(pod, "resourceClaims")) - {""}
     grace = pod.get("terminationGracePeriodSeconds")
     return Surroundings(pod, volumes, claims, grace if isinstance(grace, int) else 30, minor)
 
@@ -195,7 +202,7 @@ def _host_ports(containers: Iterable[tuple[int, Struct]], at: Path) -> Iterator[
     """Check that no port of the host is taken twice by the containers in a list."""
     taken = set()
     for index, container in containers:
-        for place, port in structs(container, "ports"):
+        for place, port in structs(container, "ports") if "ports" in container else ():
             if not port.get("hostPort"):
                 continue
             key = f"{text(port, 'protocol') or 'TCP'}/{text(port, 'hostIP')}/{port['hostPort']}"

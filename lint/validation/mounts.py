@@ -13,7 +13,7 @@ _RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 
 def mounts(container: Struct, volumes: Struct, at: Path) -> Iterator[Cause]:
     """Check `volumeMounts` of the container at a path; `volumes` are those of the Pod by name."""
-    on_device = _paths(container, "volumeDevices", "devicePath")
+    on_device = _paths(container, "volumeDevices", "devicePath") if "volumeDevices" in container else {}
     paths: set[str] = set()
     for index, mount in structs(container, "volumeMounts"):
         name, path = text(mount, "name"), text(mount, "mountPath")

@@ -54,8 +54,10 @@ def longer(text: str, limit: int, unit: str = "characters") -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell at little cost whether a text is a short word: most names are."""
-    return len(text) <= 63 and text.isascii() and text.islower() and text.isalnum()
+    """Tell at little cost whether a text is of short words with hyphens between them: most names are."""
+    if not (len(text) <= 63 and text.isascii() and text.islower()):
+        return False
+    return text.isalnum() or (text.replace("-", "").isalnum() and text[0] != "-" != text[-1])
 
 
 def dns_label(text: str) -> list[str]:
@@ -82,7 +84,7 @@ def dns_subdomain_with_underscores(text: str) -> list[str]:
 
 def label_value(text: str) -> list[str]:
     """Check the value of a label."""
-    if len(text) <= 63 and text.isascii() and text.isalnum():
+    if len(text) <= 63 and text.isascii() and (text.isalnum() or _is_plain(text)):
         return []
     return longer(text, 63, "bytes") + ([] if re.fullmatch(_VALUE, text) else [_VALUE_TEXT])
 

@@ -19,6 +19,8 @@ _Check: TypeAlias = Callable[[Struct, Path, int], Iterator[Cause]]
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _LARGEST_DEADLINE = (1 << 31) - 1
 _PREEMPTION = ("PreemptLowerPriority", "Never")
+_FILLED: Final[Struct] = {"dnsPolicy": "ClusterFirst", "securityContext": {}}
+"""What the server fills in, and most Pods have: there is nothing to check in it."""
 
 
 def pod(pod: Struct, at: Path, minor: int) -> Iterator[Cause]:
@@ -28,7 +30,8 @@ def pod(pod: Struct, at: Path, minor: int) -> Iterator[Cause]:
     if not pod.get("dnsPolicy"):
         yield required((*at, "dnsPolicy"))
     for key, check in _CHECKS.items():
-        if pod.get(key) is not None:
+        value = pod.get(key)
+        if value is not None and value != _FILLED.get(key):
             yield from check(pod, at, minor)
     yield from host_processes(pod, at)
 

@@ -118,12 +118,13 @@ def _on_windows(pod: Struct, at: Path) -> Iterator[Cause]:
 
 def host_processes(pod: Struct, at: Path) -> Iterator[Cause]:
     """Check a Pod with containers that are processes of a Windows host: if one is, all are."""
-    of_pod = _host_process(pod)
+    of_pod = _host_process(pod) if pod.get("securityContext") else None
     processes: list[bool | None] = []
     for kind in ("initContainers", "containers", "ephemeralContainers"):
-        for _, container in structs(pod, kind) if pod.get(kind) else ():
-            own = _host_process(container) if "securityContext" in container else None
-            processes.append(of_pod if own is None else own)
+        if kind in pod:
+            for _, container in structs(pod, kind):
+                own = _host_process(container) if "securityContext" in container else None
+                processes.append(of_pod if own is None else own)
     if not any(processes):
         return
     if not all(processes):

@@ -3,7 +3,7 @@
 It goes the way of the server: decode, fill in the defaults, drop what is switched off, validate.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from lint.defaults import defaulted
@@ -154,7 +154,8 @@ def _spec_of(tree: Struct) -> tuple[Struct, Path]:
 
 def _crashes(tree: Struct, spec: Struct, at: Path, minor: int) -> Iterator[Found]:
     """Find what makes the server panic, after which the client gets no answer at all."""
-    yield from (("success-policy-invalid", cause) for cause in panics(spec, at))
+    if "successPolicy" in spec:
+        yield from (("success-policy-invalid", cause) for cause in panics(spec, at))
     if at[1:]:
         from lint.validation import cronjob  # many runs see none
 
@@ -162,7 +163,7 @@ def _crashes(tree: Struct, spec: Struct, at: Path, minor: int) -> Iterator[Found
         yield from (("cron-syntax", cause) for cause in schedules if cause.detail.startswith(_CRASH))
 
 
-def _each(*groups: tuple[str, Iterator[Cause]]) -> Iterator[Found]:
+def _each(*groups: tuple[str, Iterable[Cause]]) -> Iterator[Found]:
     """Give each cause its rule."""
     for rule, causes in groups:
         for cause in causes:
@@ -199,9 +200,9 @@ def _spec(spec: Struct, at: Path) -> Iterator[Found]:
     return _each(
         ("numeric-bounds", job.numbers(spec, at)),
         ("indexed-constraints", job.indexed(spec, at)),
-        ("managed-by-invalid", job.managed_by(spec, at)),
+        ("managed-by-invalid", job.managed_by(spec, at) if "managedBy" in spec else ()),
         ("failure-policy-invalid", failure_policy(spec, at)),
-        ("success-policy-invalid", success_policy(spec, at)),
+        ("success-policy-invalid", success_policy(spec, at) if "successPolicy" in spec else ()),
         ("restart-policy-required", job.restart_policy(spec, at)),
     )
 
@@ -216,21 +217,14 @@ def _pods(spec: Struct, at: Path, minor: int) -> Iterator[Found]:
         yield from (("template-invalid", cause) for cause in annotated_tolerations(template, here, minor))
     inside, below = struct(template, "spec"), (*here, "spec")
     of_pod = list(pod(inside, below, minor))
-    refused = _volumes(of_pod, below)
-    for cause in (
-        *containers(inside, below, minor, refused),
-        *_ephemeral(inside, below, minor, refused),
-        *of_pod,
-    ):
-        yield "resources-coherence" if "resources" in cause.path else "template-invalid", cause
-
-
-def _ephemeral(pod: Struct, at: Path, minor: int, refused: set[int]) -> Iterator[Cause]:
-    """Validate ephemeral containers, which no template has that is accepted."""
-    if pod.get("ephemeralContainers"):
+    refused = _volumes(of_pod, below) if of_pod else set[int]()
+    of_containers = list(containers(inside, below, minor, refused))
+    if inside.get("ephemeralContainers"):  # which no template has that is accepted
         from lint.validation.ephemeral import ephemeral_containers  # few runs need it
 
-        yield from ephemeral_containers(pod, at, minor, refused)
+        of_containers += ephemeral_containers(inside, below, minor, refused)
+    for cause in of_containers + of_pod:
+        yield "resources-coherence" if "resources" in cause.path else "template-invalid", cause
 
 
 def _volumes(causes: list[Cause], at: Path) -> set[int]:

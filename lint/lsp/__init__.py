@@ -1,0 +1,1 @@
+"""The server behind an editor: what `jobwarden lint` says, while somebody types."""
