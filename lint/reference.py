@@ -53,7 +53,7 @@ def section(rule: Rule[Any]) -> str:
     """Write the page of one rule in Markdown."""
     parts = [
         f"## {rule.id}",
-        f"Severity: {rule.severity.label} ({_CLASSES[rule.class_]}).",
+        f"Severity: {rule.severity.label} ({_CLASSES[rule.class_]}){_strict(rule)}.",
         cleandoc(rule.doc),
     ]
     if rule.params is not None:
@@ -63,6 +63,11 @@ def section(rule: Rule[Any]) -> str:
         parts += ["Fixed:", _yaml(rule.bad[0].fixed)]
     parts += _example("Passed over:", rule.good[0])
     return "\n\n".join(parts)
+
+
+def _strict(rule: Rule[Any]) -> str:
+    """Add what the profile `strict` makes of it."""
+    return "" if rule.strict is None else f", {rule.strict.label} under the profile `strict`"
 
 
 def _example(title: str, example: Good | Bad) -> list[str]:

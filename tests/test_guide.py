@@ -8,6 +8,7 @@ from lint.document import parse
 from lint.linter import check
 from lint.policy import Policy
 from lint.rule import Class, Severity
+from lint.rules import RULES
 
 GUIDE = sorted((Path(__file__).parent / "cases/guide").glob("*.yaml"))
 
@@ -61,3 +62,11 @@ def test_an_example_that_does_everything_right_gets_none(name: str) -> None:
     (path,) = (path for path in GUIDE if path.stem == name)
 
     assert findings(path) == set()
+
+
+def test_every_practice_has_rules_and_every_rule_of_a_practice_is_one() -> None:
+    page = (Path(__file__).parents[1] / "docs/practices.md").read_text()
+    rows = [line.split("|")[2].split(", ") for line in page.splitlines() if line.startswith("| ")][1:]
+
+    assert len(rows) == 16
+    assert {name.strip() for row in rows for name in row} <= {rule.id for rule in RULES}
