@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,8 @@ class Document:
         self.duplicates = duplicates
         """Keys whose map has the same key again later: what stands here is lost without a word."""
         self.json = json
+        self.beside: Callable[[], list[Any]] = list
+        """The values of all documents of the file that it was read from, where somebody knows the file."""
 
     @property
     def value(self) -> Any:

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
@@ -269,14 +271,26 @@ def _propose(document: Document, located: list[Located], findings: list[Found], 
 def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
     """Parse a document; what cannot be parsed is noted."""
     try:
-        return parse(piece.text, json=piece.json)
+        document = parse(piece.text, json=piece.json)
     except DocumentError as error:
         if looks_like_a_template(piece.text):
             inspected.template = True
         else:
             line = piece.line + piece.text.count("\n", 0, error.index) + 1
             inspected.broken.append(Broken(line, error.message))
-    return None
+        return None
+    document.beside = partial(_values, piece.whole)
+    return document
+
+
+def _values(whole: bytes) -> list[Any]:
+    """Read all that can be read of a file: few rules ask for more than a Job."""
+    values = []
+    for piece in pieces(whole, lambda _: True):
+        if isinstance(piece, Piece):
+            with suppress(DocumentError):
+                values.append(parse(piece.text, json=piece.json).value)
+    return values
 
 
 def _checked(

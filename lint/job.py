@@ -50,6 +50,8 @@ class Job:
         could name one, and get by."""
         self.stored: Any = None
         """The object as it is in the cluster already, where this is an update of it and somebody knows."""
+        self.beside: Callable[[], list[Any]] = list
+        """What stands in the same file, a List as a whole; nothing where nobody knows the file."""
         self.left_to_server = False
         """An API server looks at it next: what that rejects, nobody needs to say beforehand."""
         self.is_effective = False

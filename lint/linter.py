@@ -71,6 +71,7 @@ def jobs(document: Document, policy: Policy) -> Iterator[tuple[Path, Job]]:
             below = tuple(path[len(base) :] for path in repeated if path[: len(base)] == base)
             comment = document.comment if not base else partial(_comment_below, document, base)
             job = Job(tree.value, policy.minor, comment, below)
+            job.beside = partial(_beside, document)
             job.stored = _stored(identity(tree), policy) if policy.stored else None
             yield base, job
 
@@ -90,6 +91,10 @@ def _stored(one: Identity, policy: Policy) -> Any:
         if (kind, name) == (kind_, name_) and namespace in (namespace_, "", namespace_ or namespace):
             return tree
     return None
+
+
+def _beside(document: Document) -> list[Any]:
+    return [document.value, *document.beside()]
 
 
 def _comment_below(document: Document, base: Path, path: Path) -> str:
@@ -185,7 +190,9 @@ def _make(
 
     edits = tuple(edit for one in batch for edit in _edits(one))
     try:
-        document = splice(document, edits)
+        spliced = splice(document, edits)
+        spliced.beside = document.beside
+        document = spliced
     except Refused as reason:
         if len(batch) == 1:
             refused[batch[0].violation.rule, batch[0].path] = str(reason)

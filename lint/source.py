@@ -1,7 +1,7 @@
 """The bytes of a file as documents, split as Kubernetes splits them, and which of them can hold a Job."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 _ESCAPED = re.compile(rb"\\(?:x(?:4[aA]|6[fF2])|u00(?:4[aA]|6[fF2])|U000000(?:4[aA]|6[fF2])|\r?\n)")
@@ -32,6 +32,9 @@ class Piece(NamedTuple):
     json: bool
     """It is JSON: its characters mean what JSON says."""
 
+    whole: bytes = b""
+    """The file that it stands in."""
+
 
 class Broken(NamedTuple):
     """A part of a file that cannot be read."""
@@ -54,20 +57,21 @@ def may_hold_a_job(data: bytes) -> bool:
     )
 
 
-def pieces(data: bytes) -> Iterator[Piece | Broken]:
+def pieces(data: bytes, wanted: Callable[[bytes], bool] = may_hold_a_job) -> Iterator[Piece | Broken]:
     """Split a file at every line that starts with `---`, as apimachinery's YAMLReader does, and decode it.
 
-    Documents that cannot hold a Job are left out.
+    Documents that are not wanted are left out: those that cannot hold a Job.
     """
     if data.startswith(_UTF_16_MARKS) or _UTF_16_JOB in data:
         yield Broken(1, "this is UTF-16: Kubernetes reads UTF-8 only; save it as UTF-8")
         return
     start, line, counted = len(_BOM) if data.startswith(_BOM) else 0, 0, 0
     for end, following in _ends(data):
-        if may_hold_a_job(data[start:end]):
+        if wanted(data[start:end]):
             line += data.count(b"\n", counted, start)
             counted = start
-            yield from _decode(data[start:end], start, line)
+            for piece in _decode(data[start:end], start, line):
+                yield piece._replace(whole=data) if isinstance(piece, Piece) else piece
         if following - end > len(b"---\n"):
             rest = data[end + 3 : following].strip()
             if rest and not rest.startswith(b"#"):

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from lint.document import parse
+from lint.file import inspect
 from lint.linter import check, fix, jobs
 from lint.policy import Policy, Setting
 from lint.rule import Class, Severity
@@ -240,3 +241,20 @@ def test_a_fix_that_cannot_be_made_is_refused_with_the_reason_and_the_others_are
         ),
     }
     assert fixed.document.text == text
+
+
+def test_a_rule_sees_what_stands_beside_a_job_in_its_file() -> None:
+    claim = (
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: results}\n"
+        "spec: {accessModes: [ReadWriteOnce]}\n"
+    )
+    volumes = "      volumes: [{name: results, persistentVolumeClaim: {claimName: results}}]\n"
+    job = JOB.replace("spec:\n  t", "spec:\n  parallelism: 3\n  t", 1) + volumes
+
+    def rules(text: str) -> set[str]:
+        return {one.violation.rule for one in inspect("a.yaml", text.encode(), Policy(), None).findings}
+
+    assert "shared-volume" in rules(f"{job}---\n{claim}")
+    assert "shared-volume" in rules(f"{claim}---\nbroken: ]\n---\n{job}")
+    assert "shared-volume" not in rules(f"{job}---\n{claim.replace('results', 'others')}")
+    assert "shared-volume" not in rules(job)

@@ -55,6 +55,7 @@ from lint.rules import (
     schedule_pitfalls,
     secret_literal,
     selector_misuse,
+    shared_volume,
     sidecar_blocks_completion,
     single_writer,
     spot_resilience,
@@ -143,6 +144,7 @@ RULES: tuple[Rule[Any], ...] = (
     progress_logging.RULE,
     metrics_labels.RULE,
     sidecar_blocks_completion.RULE,
+    shared_volume.RULE,
     init_container_hygiene.RULE,
     # Last: it speaks of what the others found.
     unused_suppression.RULE,
