@@ -44,7 +44,7 @@ def check(job: Job, params: Params) -> Iterator[Finding]:
     deadline = job.spec.at("activeDeadlineSeconds")
     if not job.cronjob or policy.value in ("Forbid", "Replace"):
         return
-    if policy.unset or policy.value == "":  # which is Allow to the API server
+    if policy.unset:
         if deadline.unset or 0 < period_of(job) < (deadline.as_int() or 0):
             yield Finding(
                 policy.path,
@@ -111,6 +111,7 @@ RULE = Rule(
         Good(_cronjob("concurrencyPolicy: Forbid")),
         Good(_cronjob("concurrencyPolicy: Replace", deadline="86400")),
         Good(_cronjob("concurrencyPolicy: Allow")),
+        Good(_cronjob('concurrencyPolicy: ""')),  # written, and Allow to the API server
         Good(_cronjob("concurrencyPolicy: Allow", deadline="3000")),  # ten at a time
         Good(_cronjob(deadline="300")),
         Good(_cronjob(schedule="@daily", deadline="86400")),
@@ -124,7 +125,6 @@ RULE = Rule(
         Bad(_cronjob(schedule="${SCHEDULE}")),
         Bad(_cronjob(schedule="TZ=UTC * * * * *")),
         Bad(_cronjob("concurrencyPolicy: null"), params=_FORBID),
-        Bad(_cronjob('concurrencyPolicy: ""'), params=_FORBID),
         Bad(_cronjob(deadline="301")),
         Bad(_cronjob(schedule="@every 1h", deadline="3601")),
         Bad(_cronjob("concurrencyPolicy: Allow", deadline="3001")),
