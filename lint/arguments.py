@@ -61,6 +61,21 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="files, folders, or - for the standard input; default: .",
     )
+    _doing_options(parser)
+    _report_options(parser)
+    _choosing_options(parser)
+    add("--strict", action="store_true", help="templates and what cannot be read fail the run")
+    add("--stats", action="store_true", help="count the findings of each rule")
+    _adoption_options(parser)
+    add(
+        "--render", action="store_true", help="lint what Helm and Kustomize make of charts and kustomizations"
+    )
+    add("--values", action="append", metavar="FILE", help="with --render: values for all charts")
+
+
+def _doing_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options that say what to do with findings."""
+    add = parser.add_argument
     add("--fix", action="store_true", help="make the safe fixes; of the standard input, print the result")
     add(
         "--unsafe-fixes",
@@ -73,7 +88,11 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say what the webhook would deny, warn of and patch; only what does not pass fails",
     )
-    _report_options(parser)
+
+
+def _choosing_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options that say what is a finding."""
+    add = parser.add_argument
     add("--select", action="append", metavar="RULES", help="run these rules only, separated by commas")
     add("--ignore", action="append", metavar="RULES", help="leave these rules out")
     severities = ("error", "warning", "info")
@@ -99,13 +118,6 @@ def _lint_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="objects that are in the cluster, as of `kubectl get -o yaml`: tell what may not change",
     )
-    add("--strict", action="store_true", help="templates and what cannot be read fail the run")
-    add("--stats", action="store_true", help="count the findings of each rule")
-    _adoption_options(parser)
-    add(
-        "--render", action="store_true", help="lint what Helm and Kustomize make of charts and kustomizations"
-    )
-    add("--values", action="append", metavar="FILE", help="with --render: values for all charts")
 
 
 def _adoption_options(parser: argparse.ArgumentParser) -> None:

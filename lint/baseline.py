@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from lint.file import Found
 from lint.fingerprint import fingerprint
+from lint.found import Found
 from lint.output import save
 from lint.policy import Policy
 from lint.report import Totals, visible

@@ -4,136 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
+from lint.found import Admission, Found, Places
 from lint.linter import Located, check, fix, foretell, jobs
-from lint.policy import Policy, Violation
+from lint.policy import Policy
 from lint.rule import Severity
-from lint.source import Broken, Piece, looks_like_a_template, origin, pieces
-
-if TYPE_CHECKING:
-    from lint.admission import Foretold
-    from lint.job import Job
-    from lint.path import Path
-
-
-class Replacement(NamedTuple):
-    """A stretch of a file, and what comes in its place; lines and columns count from 1."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    text: str
-
-
-class Found(NamedTuple):
-    """A violation in a file; lines and columns count from 1, columns in characters."""
-
-    file: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    source: str
-    """The line of the file."""
-
-    violation: Violation
-    kind: str
-    namespace: str
-    name: str
-    note: str
-    """Why its fix was not made, if it was tried."""
-
-    anchor: tuple[str, ...] = ()
-    """The object and the place in it, by names that stay when something else moves."""
-
-    replacement: Replacement | None = None
-    """What its fix would change in the text, if that was asked for."""
-
-    origin: str = ""
-    """The template that the document was rendered from, if it says so."""
-
-    unignored: str = ""
-    """Why no suppression was written for it, if that was tried."""
-
-
-class Admission(NamedTuple):
-    """What an API server will do with an object of a file."""
-
-    file: str
-    line: int
-    kind: str
-    namespace: str
-    name: str
-    foretold: "Foretold"
-    origin: str = ""
-    """The template that the document was rendered from, if it says so."""
-
-
-class Places:
-    """The lines of a text, to turn indexes into lines and columns."""
-
-    def __init__(self, file: str, text: str, above: int) -> None:
-        self._file = file
-        self._text = text
-        self._above = above
-        self._counted = 0, 0
-        self.origin = origin(text)
-
-    def found(self, one: Located) -> Found:
-        """Give a finding its place in the file; in the order of the text, each line is counted once."""
-        line, start = self._line(one.start)
-        end_line, end_start = self._line(one.end)
-        end = self._text.find("\n", start)
-        metadata = one.job.metadata
-        return Found(
-            self._file,
-            line,
-            one.start - start + 1,
-            end_line,
-            one.end - end_start + 1,
-            self._text[start : end if end >= 0 else None].rstrip("\r"),
-            one.violation,
-            one.job.kind,
-            metadata.at("namespace").as_str() or "",
-            metadata.at("name").as_str() or "",
-            one.note,
-            _anchor(one.job, one.violation.path),
-            origin=self.origin,
-            unignored=one.unignored,
-        )
-
-    def replacement(self, start: int, end: int, text: str) -> Replacement:
-        """Give a change of the text its place in the file."""
-        (line, begin), (end_line, end_begin) = self._line(start), self._line(end)
-        return Replacement(line, start - begin + 1, end_line, end - end_begin + 1, text)
-
-    def line(self, index: int) -> int:
-        """Return the line of an index in the file."""
-        return self._line(index)[0]
-
-    def _line(self, index: int) -> tuple[int, int]:
-        """Return the line of an index in the file, and the index of its first character."""
-        start = self._text.rfind("\n", 0, index) + 1
-        known, line = self._counted
-        known, line = (0, 0) if start < known else (known, line)
-        line += self._text.count("\n", known, start)
-        self._counted = start, line
-        return self._above + line + 1, start
-
-
-def _anchor(job: "Job", path: "Path") -> tuple[str, ...]:
-    """Name an object and a place in it; an item of a list goes by its name, where it has one."""
-    metadata, view, steps = job.metadata, job.object, []
-    for step in path:
-        view = view.at(step)
-        name = view.at("name").as_str() if isinstance(step, int) else None
-        steps.append(f"={name}" if name else f"#{step}" if isinstance(step, int) else f".{step}")
-    name = metadata.at("name").as_str() or f"{metadata.at('generateName').as_str() or ''}*"
-    return job.kind, metadata.at("namespace").as_str() or "", name, *steps
+from lint.source import Broken, Piece, looks_like_a_template, pieces
 
 
 class Inspected:
@@ -241,7 +120,7 @@ def inspect_parts(name: str, parts: Iterable[Piece | Broken], policy: Policy, ta
             if isinstance(task, Proposing):
                 _propose(document, found, inspected.findings, places)
         if document.text != piece.text:
-            inspected.changes.append((piece, document.text))
+            inspected.changes.append((piece._replace(whole=b""), document.text))  # sent between processes
             lines += document.text.count("\n") - piece.text.count("\n")
     return inspected
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from lint.file import Found
+from lint.found import Found
 
 _LENGTH = 32
 

@@ -61,6 +61,15 @@ def ignore(document: Document, policy: Policy, reason: str, least: Severity) -> 
     return Ignored(document, ignored - len([one for one in found if one.violation.severity >= least]), left)
 
 
+def commented(document: Document, policy: Policy, found: list[Located], one: Located) -> Document | None:
+    """Return the document with a comment that ignores one of its findings; None if none is proven to."""
+    for write in () if document.json else (_beside, _above):
+        changed, _ = _Attempt(policy, "", write, {}).make(document, found, [_key(one)])
+        if changed is not document:
+            return changed
+    return None
+
+
 def _key(one: Located) -> _Key:
     """Return what a finding goes by, wherever its line moves."""
     return one.violation.rule, one.path
@@ -161,7 +170,7 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _comment(rules: list[str], reason: str) -> str:
-    return f"# jobwarden: ignore[{','.join(rules)}] {reason}"
+    return f"# jobwarden: ignore[{','.join(rules)}] {reason}".rstrip()
 
 
 def _known(document: Document, start: int, rules: list[str]) -> _Insertion | None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
 from lint.formats import Outcome
 from lint.work import SHOWN_STDIN, write
@@ -108,20 +107,8 @@ def save(path: str, text: str) -> None:
         OSError: it cannot be written.
     """
     data = text.encode("utf-8", "backslashreplace")
-    if os.path.isfile(path):
-        write(path, data)
-        return
-    if os.path.exists(path):  # a device or a pipe, which nothing can replace
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which nothing can replace
         with open(path, "wb") as stream:
             stream.write(data)
-        return
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".jobwarden-{os.urandom(8).hex()}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    else:
+        write(path, data)

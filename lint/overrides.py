@@ -160,7 +160,7 @@ class Overrides(NamedTuple):
         return known
 
     def in_file(self, policy: "Policy", path: str) -> "Policy":
-        """Return a policy, whose overrides these are, for the objects of a file."""
+        """Return a policy, whose overrides these are, for a file; its path is that from `folder`."""
         numbers = tuple(number for number, one in enumerate(self.every) if _any(one.match.paths, path))
         known = policy.made.get(("file", *numbers))
         if known is None:

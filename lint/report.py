@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lint.edit import Set
-from lint.file import Admission, Found
+from lint.found import Admission, Found
 from lint.path import dotted
 from lint.policy import Violation
 from lint.rule import Severity
@@ -16,6 +16,10 @@ _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _TAB = "    "
 _WIDEST = 120
 """Columns of a source line that are shown; a JSON file can be one line of a megabyte."""
+
+
+TEMPLATE = "a template: render it first, and lint what comes out"
+"""What a strict run has to say of one."""
 
 
 class Totals:

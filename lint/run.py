@@ -1,14 +1,15 @@
 """One run of the linter: what is to be looked at, and what is said of it."""
 
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from lint import report
-from lint.file import Admission, Changing, Fixing, Foretelling, Found, Ignoring, Task
+from lint.file import Changing, Fixing, Foretelling, Ignoring, Task
+from lint.found import Admission, Found
 from lint.policy import Policy
+from lint.progress import Progress
 from lint.rule import Severity
 from lint.walk import STDIN, Entry, Rendered, Unreadable, files
 from lint.work import Done, Order, work
@@ -76,7 +77,7 @@ def run(options: Options) -> int:
     paths = _in_order(options)
     if options.baseline is not None:
         paths = options.baseline.namer.others(paths)
-    progress = _Progress()
+    progress = Progress()
     with closing(work(paths, Order(options.policy, options.task, options.diff))) as results:
         for done in results:
             progress.step(state.totals.files)
@@ -196,10 +197,7 @@ def _end(state: Run) -> None:
         print(*report.stats(totals), sep="\n", file=state.out)
     if options.strict:
         for name in totals.templates:
-            print(
-                f"{report.visible(name)}: a template: render it first, and lint what comes out",
-                file=sys.stderr,
-            )
+            print(f"{report.visible(name)}: {report.TEMPLATE}", file=sys.stderr)
     fixing, ignoring = (isinstance(options.task, task) for task in (Fixing, Ignoring))
     line = report.summary(totals, fixing=fixing, ignoring=ignoring, diff=options.diff)
     if isinstance(options.task, Foretelling):
@@ -279,25 +277,3 @@ def _status(state: Run) -> int:
         return 2
     strict = state.options.strict and (totals.templates or totals.unreadable)
     return 1 if strict or state.worst >= state.options.fail_on else 0
-
-
-class _Progress:
-    """A line on the terminal that tells how far a long run is; nothing at all elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._next = time.monotonic() + 0.5
-        self._shown = False
-
-    def step(self, number: int) -> None:
-        """Show the number of files read, a few times a second."""
-        if self._terminal and (now := time.monotonic()) > self._next:
-            self._next, self._shown = now + 0.1, True
-            sys.stdout.flush()
-            print(f"\r{number} files read", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Take the line away before something is printed."""
-        if self._shown:
-            self._shown = False
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

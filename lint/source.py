@@ -70,8 +70,7 @@ def pieces(data: bytes, wanted: Callable[[bytes], bool] = may_hold_a_job) -> Ite
         if wanted(data[start:end]):
             line += data.count(b"\n", counted, start)
             counted = start
-            for piece in _decode(data[start:end], start, line):
-                yield piece._replace(whole=data) if isinstance(piece, Piece) else piece
+            yield from _decode(data, start, end, line)
         if following - end > len(b"---\n"):
             rest = data[end + 3 : following].strip()
             if rest and not rest.startswith(b"#"):
@@ -87,8 +86,9 @@ def _ends(data: bytes) -> Iterator[tuple[int, int]]:
     yield len(data), len(data)
 
 
-def _decode(data: bytes, start: int, line: int) -> Iterator[Piece | Broken]:
-    """Decode one document, or the JSON values that stand in it one after the other."""
+def _decode(whole: bytes, start: int, end: int, line: int) -> Iterator[Piece | Broken]:
+    """Decode one document of a file, or the JSON values that stand in it one after the other."""
+    data = whole[start:end]
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -97,14 +97,14 @@ def _decode(data: bytes, start: int, line: int) -> Iterator[Piece | Broken]:
         return
     ends = _json_ends(text)
     if len(ends) < 2:
-        yield Piece(start, start + len(data), line, text, json=bool(ends))
+        yield Piece(start, end, line, text, json=bool(ends), whole=whole)
         return
     above = 0
-    for end in ends:
-        part = text[above:end]
+    for below in ends:
+        part = text[above:below]
         size = len(part.encode())
-        yield Piece(start, start + size, line, part, json=True)
-        start, line, above = start + size, line + part.count("\n"), end
+        yield Piece(start, start + size, line, part, json=True, whole=whole)
+        start, line, above = start + size, line + part.count("\n"), below
 
 
 def _json_ends(text: str) -> list[int]:

@@ -187,9 +187,8 @@ def _done(path: Entry, order: Order) -> Done | None:
         return Done(path, unreadable=Unreadable(name, _reason(error)))
     if not may_hold_a_job(data) and path != STDIN:
         return None
-    plain = order.policy.overrides is None
     try:
-        return _mended(path, data, _inspected(name, data, order if plain else _ordered(path, order)), order)
+        return _mended(path, data, _inspected(name, data, _ordered(path, order)), order)
     except Exception as error:  # noqa: BLE001 - a bug in one file must not hide what is in the others
         return Done(path, bug=crash.text(error, path))
 
@@ -208,13 +207,23 @@ def _looked_at(one: Rendered, order: Order) -> Done | None:
 
 def _ordered(path: str, order: Order) -> Order:
     """Put in the policy for a file; the webhook knows of no files, and the standard input is none."""
-    overrides = order.policy.overrides
-    if overrides is None or not overrides.by_path or path == STDIN or isinstance(order.task, Foretelling):
+    if order.policy.overrides is None or path == STDIN or isinstance(order.task, Foretelling):
         return order
+    return order._replace(policy=in_file(order.policy, path))
+
+
+def in_file(policy: Policy, path: str) -> Policy:
+    """Return the policy for a file, by the overrides that ask for its path.
+
+    A link is not followed, the folders above it are.
+    """
+    overrides = policy.overrides
+    if overrides is None or not overrides.by_path:
+        return policy
     folder, name = os.path.split(path)
     place = os.path.join(os.path.realpath(folder), name)
     below = os.path.relpath(place, os.path.realpath(overrides.folder))
-    return order._replace(policy=overrides.in_file(order.policy, below.replace(os.sep, "/")))
+    return overrides.in_file(policy, below.replace(os.sep, "/"))
 
 
 def _inspected(name: str, data: bytes, order: Order) -> Inspected:
@@ -272,20 +281,22 @@ def _reason(error: OSError) -> str:
 
 
 def write(path: str, data: bytes) -> None:
-    """Replace a file at once, keeping its mode; of a link, the file that it leads to.
+    """Replace a file at once, keeping its mode, or make it; of a link, the file that it leads to.
 
     Raises:
         OSError: it cannot be written; it is as it was.
     """
     target = os.path.realpath(path)
-    known = os.stat(target)
+    known = os.stat(target) if os.path.lexists(target) else None
     temporary = os.path.join(os.path.dirname(target), f".jobwarden-{os.urandom(8).hex()}")
+    mode = stat.S_IRUSR | stat.S_IWUSR if known else 0o666  # less what the umask takes
     try:  # made in here, for an interrupt can come at any moment
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
-            with suppress(PermissionError):
-                os.fchown(descriptor, known.st_uid, known.st_gid)
+            if known:
+                os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
+                with suppress(PermissionError):
+                    os.fchown(descriptor, known.st_uid, known.st_gid)
             file.write(data)
         os.replace(temporary, target)
     except BaseException:

@@ -19,8 +19,9 @@ from conftest import CLEAN, JOB, WITHOUT_TTL, Command, put
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lint.file import Found, Inspected, Proposing, inspect
+from lint.file import Inspected, Proposing, inspect
 from lint.fingerprint import fingerprint
+from lint.found import Found
 from lint.policy import Policy, Setting
 from lint.proposal import between
 from lint.rule import Bad, Rule, Severity

@@ -7,7 +7,7 @@ import pytest
 from lint import report
 from lint.document import parse
 from lint.edit import Set
-from lint.file import Found, Places
+from lint.found import Found, Places
 from lint.job import Job
 from lint.linter import Located
 from lint.policy import Violation

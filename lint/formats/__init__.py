@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lint import report
-from lint.file import Admission, Found
+from lint.found import Admission, Found
 from lint.report import Totals
 from lint.rule import Severity
 from lint.walk import Unreadable
@@ -117,7 +117,3 @@ def object_name(found: Found) -> str:
     """Name the object of a finding: `Job/batch/report`."""
     kind, namespace, name = found.anchor[:3] if found.anchor else (found.kind, found.namespace, found.name)
     return "/".join(part for part in (kind, namespace, name) if part)
-
-
-TEMPLATE = "a template: render it first, and lint what comes out"
-"""What a strict run has to say of one."""

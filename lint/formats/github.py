@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from lint.file import Found
-from lint.formats import TEMPLATE, Outcome, closing, fix_line, object_name, told
-from lint.report import visible
+from lint.formats import Outcome, closing, fix_line, object_name, told
+from lint.found import Found
+from lint.report import TEMPLATE, visible
 from lint.rule import Severity
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}

@@ -4,8 +4,8 @@ import json
 from hashlib import sha256
 from typing import Any
 
-from lint.file import Found
 from lint.formats import Outcome, numbered, told
+from lint.found import Found
 from lint.rule import Class, Severity
 from lint.walk import Unreadable
 

@@ -10,8 +10,9 @@ from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lint import report
-from lint.file import Found
-from lint.formats import TEMPLATE, Outcome, fix_line, object_name, told
+from lint.formats import Outcome, fix_line, object_name, told
+from lint.found import Found
+from lint.report import TEMPLATE
 
 _FORBIDDEN = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from lint import report
-from lint.file import Found
-from lint.formats import TEMPLATE, Outcome, numbered, object_name, told
+from lint.formats import Outcome, numbered, object_name, told
+from lint.found import Found
 from lint.reference import section
+from lint.report import TEMPLATE
 from lint.rule import Class, Rule, Severity
 from lint.rules import RULES
 from lint.version import VERSION

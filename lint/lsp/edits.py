@@ -1,17 +1,14 @@
 """What an editor is offered to change: the fix of a finding, all safe ones, a comment that ignores it."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from lint.compose import DocumentError
-from lint.document import line_start, parse
-from lint.edit import same
-from lint.linter import Located, check, fix
+from lint.document import line_start
+from lint.ignoring import commented
+from lint.linter import Located, fix
 from lint.lsp.reading import Part, Reading
 from lint.lsp.text import Change
-from lint.policy import Policy
 from lint.proposal import between, propose
 
 _LARGEST = 1 << 18
@@ -47,42 +44,13 @@ def fixing_all(reading: Reading) -> list[Change]:
 def ignoring(reading: Reading, part: Part, one: Located) -> Change | None:
     """Return a comment that makes a finding go, and changes nothing else; None if none is proven to."""
     document = part.document
-    if document.json or len(document.text) > _LARGEST:
+    if len(document.text) > _LARGEST:
         return None
-    for start, _, comment in _comments(document.text, one):
-        text = document.text[:start] + comment + document.text[start:]
-        if _silences(text, part, one, reading.policy):
-            return reading.lines.whole(Change(part.start + start, part.start + start, comment))
-    return None
-
-
-def _comments(text: str, one: Located) -> Iterator[Change]:
-    """Write a comment behind the finding's line, or else above it."""
-    comment = f"# jobwarden: ignore[{one.violation.rule}]"
-    first = line_start(text, one.start)
-    newline = text.find("\n", first)
-    line = text[first : len(text) if newline < 0 else newline]
-    end = first + len(line.rstrip())
-    yield Change(end, end, f"  {comment}")
-    indent = line[: len(line) - len(line.lstrip(" "))]
-    yield Change(first, first, f"{indent}{comment}" + ("\r\n" if line.endswith("\r") else "\n"))
-
-
-def _silences(text: str, part: Part, one: Located, policy: Policy) -> bool:
-    """Tell whether a text says the same without the finding, and gives no finding that was not there."""
-    try:
-        document = parse(text)
-    except DocumentError:
-        return False
-    if not same(document.value, part.document.value):
-        return False
-    before, after = _count(part.found), _count(check(document, policy))
-    key = (one.violation.rule, one.path, one.violation.message)
-    return after <= before and after[key] < before[key]
-
-
-def _count(found: list[Located]) -> Counter[tuple[object, ...]]:
-    return Counter((one.violation.rule, one.path, one.violation.message) for one in found)
+    changed = commented(document, reading.policy, part.found, one)
+    if changed is None:
+        return None
+    start, end, text = between(document.text, changed.text)
+    return reading.lines.whole(Change(part.start + start, part.start + end, text))
 
 
 def _differences(old: str, new: str) -> Iterator[Change]:

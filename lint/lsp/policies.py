@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from lint.policy import Policy
+from lint.work import in_file
 
 Find: TypeAlias = Callable[[str], str | None]
 """Returns the policy file of a file, if there is one."""
@@ -32,7 +33,7 @@ class Policies:
     def of(self, path: str, tell: Callable[[str], None]) -> Policy:
         """Return the policy of a file; why one cannot be used is told once for each change of it."""
         name = self._find(path)
-        return self._default if name is None else _in_file(self._latest(os.path.abspath(name), tell), path)
+        return self._default if name is None else in_file(self._latest(os.path.abspath(name), tell), path)
 
     def _latest(self, name: str, tell: Callable[[str], None]) -> Policy:
         """Return what a policy file says, or said when it was right."""
@@ -46,15 +47,6 @@ class Policies:
             loaded = known.policy if known else self._default
         self._known[name] = _Known(stamp, loaded)
         return loaded
-
-
-def _in_file(policy: Policy, path: str) -> Policy:
-    """Return a policy with the overrides that ask for the path of a file."""
-    overrides = policy.overrides
-    if overrides is None or not overrides.by_path:
-        return policy
-    below = os.path.relpath(os.path.realpath(path), os.path.realpath(overrides.folder))
-    return overrides.in_file(policy, below.replace(os.sep, "/"))
 
 
 def _stamp(path: str) -> tuple[int, int, int]:

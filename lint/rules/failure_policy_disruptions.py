@@ -54,7 +54,7 @@ def _speaks(policy: View) -> bool:
     if policy.unset:
         return False
     rules = policy.at("rules")
-    return not isinstance(rules.value, list) or any(
+    return (rules.given and not isinstance(rules.value, list)) or any(
         pattern.at("type").value == _CONDITION
         for rule in rules.items()
         for pattern in rule.at("onPodConditions").items()

@@ -4,12 +4,13 @@ from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from lint.path import Path, dotted
-from lint.validation.cause import Cause, duplicate, forbidden, invalid, required, too_many, unsupported
+from lint.validation.cause import Cause, duplicate, forbidden, invalid, required, unsupported
 from lint.validation.container_security import security
 from lint.validation.environment import imported, variables
 from lint.validation.names import dns_label, number_in, port_name
 from lint.validation.probes import PROBES, lifecycle, probe
 from lint.validation.resources import resources
+from lint.validation.restarts import init_restart, own_restart
 from lint.validation.tree import Struct, number, struct, structs, text
 
 _POLICIES = {
@@ -17,17 +18,10 @@ _POLICIES = {
     "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
 }
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
-_RESTART_POLICIES = ("Always", "Never", "OnFailure")
-_RULE_ACTIONS = ("Restart", "RestartAllContainers")
-_OPERATORS = ("In", "NotIn")
 _RESTARTED = frozenset(("restartPolicy", "restartPolicyRules"))
 _RUNNING = frozenset(("lifecycle", *PROBES))
 _RESIZED = ("cpu", "memory")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
-_MOST_RULES = 20
-_MOST_CODES = 255
-_OWN_RESTART_POLICY = 35
-"""The minor from which on containers have restart policies of all kinds, and rules."""
 _NO_DEVICES_OF_OTHER_USERS = 34
 """The minor from which on Pods with users of their own have no block devices."""
 _RESIZED_SIDECARS_ONLY = 37
@@ -64,7 +58,7 @@ def containers(pod: Struct, at: Path, minor: int, refused: Container[int] = ()) 
         here = (*at, "containers", index)
         yield from every(container, around, here)
         if not _RESTARTED.isdisjoint(container):
-            yield from _own_restart(container, minor, here)
+            yield from own_restart(container, minor, here)
         if not _RUNNING.isdisjoint(container):
             yield from _runs(container, around, here)
         name = text(container, "name")
@@ -97,7 +91,7 @@ def _init_containers(names: set[str], around: Surroundings, at: Path) -> Iterato
     for index, container in structs(around.spec, "initContainers"):
         here = (*at, index)
         yield from every(container, around, here)
-        yield from _init_restart(container, around.minor, here)
+        yield from init_restart(container, around.minor, here)
         if container.get("resizePolicy") and around.minor >= _RESIZED_SIDECARS_ONLY:
             yield from _not_resized(container, (*here, "resizePolicy"))
         name = text(container, "name")
@@ -219,60 +213,6 @@ def _host_network(pod: Struct, at: Path) -> Iterator[Cause]:
             if outside and outside != number(port, "containerPort"):
                 detail = "must match `containerPort` when `hostNetwork` is true"
                 yield invalid((*at, index, "ports", place, "hostPort"), outside, detail)
-
-
-def _own_restart(container: Struct, minor: int, at: Path) -> Iterator[Cause]:
-    """Check when a container is restarted by itself."""
-    if minor >= _OWN_RESTART_POLICY:
-        yield from _restart_policy(container, at)
-        yield from _rules(container, at)
-    elif container.get("restartPolicy") is not None:
-        yield forbidden((*at, "restartPolicy"), "may not be set for non-init containers")
-
-
-def _init_restart(container: Struct, minor: int, at: Path) -> Iterator[Cause]:
-    """Check when an init container is restarted."""
-    policy = container.get("restartPolicy")
-    if minor >= _OWN_RESTART_POLICY:
-        yield from _restart_policy(container, at)
-        if policy is not None:
-            yield from _rules(container, at)
-    elif policy not in (None, "Always"):
-        yield unsupported((*at, "restartPolicy"), policy, ("Always",))
-
-
-def _restart_policy(container: Struct, at: Path) -> Iterator[Cause]:
-    """Check a restart policy of any kind, without which there can be no rules."""
-    policy = container.get("restartPolicy")
-    if policy is None:
-        if container.get("restartPolicyRules"):
-            yield required((*at, "restartPolicy"), "must specify restartPolicy when restart rules are used")
-    elif policy not in _RESTART_POLICIES:
-        yield unsupported((*at, "restartPolicy"), policy, _RESTART_POLICIES)
-
-
-def _rules(container: Struct, at: Path) -> Iterator[Cause]:
-    """Check exceptions to a restart policy, which are by exit code."""
-    rules = container.get("restartPolicyRules")
-    if isinstance(rules, list) and len(rules) > _MOST_RULES:
-        yield too_many((*at, "restartPolicyRules"), len(rules), _MOST_RULES)
-    for index, rule in structs(container, "restartPolicyRules"):
-        here, action, codes = (*at, "restartPolicyRules", index), text(rule, "action"), rule.get("exitCodes")
-        if action not in _RULE_ACTIONS:
-            yield unsupported((*here, "action"), action, _RULE_ACTIONS)
-        if isinstance(codes, dict):
-            yield from _exit_codes(codes, (*here, "exitCodes"))
-        elif codes is None:
-            yield required((*here, "exitCodes"), "must be specified")
-
-
-def _exit_codes(codes: Struct, at: Path) -> Iterator[Cause]:
-    """Check to which exit codes a rule applies."""
-    operator, values = text(codes, "operator"), codes.get("values")
-    if operator not in _OPERATORS:
-        yield unsupported((*at, "operator"), operator, _OPERATORS)
-    if isinstance(values, list) and len(values) > _MOST_CODES:
-        yield too_many((*at, "values"), len(values), _MOST_CODES)
 
 
 def _not_resized(container: Struct, at: Path) -> Iterator[Cause]:
