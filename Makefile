@@ -1,7 +1,7 @@
 # Everything happens in .venv; needed beforehand are only make and Python 3.11 or newer.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto --dist loadfile
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 EXAMPLES := manifests/examples
 CODE := $(wildcard lint webhook tests benchmarks demo tools)
 BIN := .venv/bin
@@ -42,9 +42,18 @@ fix: .venv/test  ## Mend what ruff can mend, and format.
 	@$(BIN)/ruff format --quiet $(CODE)
 
 .PHONY: reference
-reference: .venv/installed  ## Write lint/rules/README.md again, from the rules.
+reference: .venv/installed  ## Write lint/rules/README.md and rule_index.py again, from the rules.
+	@$(BIN)/python -c 'from lint.reference import index; print(index(), end="")' > .venv/reference
+	@mv .venv/reference lint/rule_index.py
 	@$(BIN)/python -c 'from lint.reference import page; print(page(), end="")' > .venv/reference
 	@mv .venv/reference lint/rules/README.md
+
+.PHONY: docs
+docs: .venv/test  ## Build the site of docs/ and the rules, in .venv/site.
+	@rm -rf .venv/pages
+	@$(BIN)/python tools/pages.py .venv/pages
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > .venv/mkdocs 2>&1 || { cat .venv/mkdocs; exit 1; }
+	@echo 'Open .venv/site/index.html'
 
 .PHONY: bench
 bench: .venv/$(if $(KUBEBUILDER_ASSETS),test,installed)  ## Print how fast linter and webhook are, as ratios.

@@ -22,7 +22,7 @@ _KEYED = frozenset(("containers", "initContainers"))
 _ATOMIC = frozenset(("nodeSelector",))
 """Maps that a server-side apply replaces as a whole."""
 
-_UNREAD = frozenset(("removed-api-version", "wrong-type", "misplaced-field"))
+_UNREAD = frozenset(("kind-misspelt", "removed-api-version", "wrong-type", "misplaced-field"))
 """Rules about what an API server cannot read, so that it asks nobody."""
 
 WARNING_LENGTH = 120
@@ -70,6 +70,8 @@ class Foretold(NamedTuple):
 
 def foretell(job: Job, policy: Policy) -> Foretold:
     """Say what becomes of an object that is applied as it is written."""
+    if unread := [one for one in policy.check(job) if one.rule in _UNREAD]:
+        return Foretold("rejected", _reasons(unread), (), job.object.value)
     mode = policy.webhook.mode
     mutation = mutate(job, policy)
     lines = told(mutation, mode)
@@ -81,14 +83,17 @@ def foretell(job: Job, policy: Policy) -> Foretold:
     lines += [] if rejected else warnings(warned)
     verdict: Literal["allowed", "patched", "denied", "rejected"] = "patched" if made else "allowed"
     message = ""
-    is_read = not any(one.rule in _UNREAD for one in rejected)
-    if rejected and is_read and policy.webhook.deny_invalid and mode == Mode.ENFORCE:
+    if rejected and policy.webhook.deny_invalid and mode == Mode.ENFORCE:
         verdict, message = "denied", denial(job.kind, rejected)
     elif rejected:
-        verdict, message = "rejected", "\n".join(f"{one.place}: {one.message}" for one in rejected)
+        verdict, message = "rejected", _reasons(rejected)
     elif denied:
         verdict, message = "denied", denial(job.kind, denied)
     return Foretold(verdict, message, tuple(dict.fromkeys(lines)), after.object.value)
+
+
+def _reasons(rejected: Iterable[Violation]) -> str:
+    return "\n".join(f"{one.place}: {one.message}" for one in rejected)
 
 
 def _kept(job: Job) -> Job:

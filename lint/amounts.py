@@ -2,10 +2,10 @@
 
 import math
 from decimal import Decimal
-from functools import lru_cache
 from typing import TypeAlias
 
 from lint.job import Job, is_sidecar
+from lint.memo import remembered
 from lint.quantity import parse
 from lint.view import View
 
@@ -30,7 +30,7 @@ def amounts_of(resources: View, *parts: str) -> Amounts:
     return amounts
 
 
-@lru_cache(maxsize=1024, typed=True)
+@remembered(1024)
 def thousandths(value: str | float) -> int | None:
     """Read a quantity; None if it is none."""
     number = parse(value)

@@ -6,6 +6,7 @@ from functools import partial
 from lint.version import VERSION
 
 POLICY_NAME = "jobwarden.yaml"
+SHELLS = ("bash", "zsh", "fish")
 FORMATS = ("text", "concise", "json", "sarif", "github", "gitlab", "junit")
 
 
@@ -43,9 +44,46 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument(
         "folder", nargs="?", default=".", metavar="FOLDER", help="the root of the repository; default: ."
     )
+    _forecast_parser(
+        commands.add_parser("forecast", help="tell what Jobs and CronJobs will do", formatter_class=_Help)
+    )
+    add_completion(commands)
+    _export_parser(commands)
     lsp = commands.add_parser("lsp", help="serve an editor, which starts this itself", formatter_class=_Help)
     lsp.add_argument("--stdio", action="store_true", help="speak over the standard streams: the default")
     return top
+
+
+def add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command that prints a completion script."""
+    completion = commands.add_parser(
+        "completion", help="print what makes a shell complete this command", formatter_class=_Help
+    )
+    completion.add_argument("shell", choices=SHELLS, help="the shell that it is for")
+
+
+def _forecast_parser(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `jobwarden forecast`."""
+    add = parser.add_argument
+    parser.description = "Exit status: 0 all were told, 1 some could not be, 2 wrong usage or none at all."
+    add("paths", nargs="+", metavar="FILE", help="files, folders, or - for the standard input")
+    add("--format", choices=("text", "json", "svg"), default="text", help="default: text")
+    add("--run-time", metavar="TIME", help="how long a Pod runs, such as 90s or 1h30m; default: unknown")
+    add("--exit-code", type=int, default=1, metavar="N", help="what a Pod that fails fails with; default: 1")
+    add("--from", dest="start", metavar="TIME", help="look at CronJobs from then on; default: now")
+    add("--runs", type=int, default=5, metavar="N", help="so many runs of each CronJob; default: 5")
+    add("--kubernetes-version", metavar="1.NN", help="default: that of the policy file")
+
+
+def _export_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command that prints admission policies."""
+    export = commands.add_parser(
+        "export", help="print the policy as admission policies of the API server", formatter_class=_Help
+    )
+    about = "vap: ValidatingAdmissionPolicies, which find; map: a MutatingAdmissionPolicy, which sets"
+    export.add_argument("what", choices=("vap", "map"), help=about)
+    export.add_argument("--policy", metavar="FILE", help=f"default: {POLICY_NAME} here or above")
+    export.add_argument("--kubernetes-version", metavar="1.NN", help="the minor of the API server")
 
 
 def _lint_parser(parser: argparse.ArgumentParser) -> None:

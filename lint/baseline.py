@@ -16,7 +16,7 @@ from lint.output import save
 from lint.policy import Policy
 from lint.report import Totals, visible
 from lint.rule import Severity
-from lint.rules import RULES
+from lint.rules import HEADS
 from lint.walk import STDIN, Entry
 from lint.work import SHOWN_STDIN
 
@@ -107,7 +107,7 @@ class Known:
         """
         if not any(self._left.values()):
             return 0
-        idle = {rule.id for rule in RULES} - {rule.id for rule, _ in policy.active}
+        idle = {rule.id for rule in HEADS} - {rule.id for rule, _ in policy.active}
         names = (path if isinstance(path, str) else path.path for path in paths)
         unknown = (*totals.templates, *(one.path for one in totals.unreadable))
         read = {*map(self.namer.name, names)} - {*map(self.namer.name, unknown)}

@@ -106,14 +106,14 @@ def _ids(texts: list[str] | None) -> frozenset[str]:
 
 def rule_of(name: str) -> "Rule[Any]":
     """Find a rule by its id."""
-    from lint.rules import RULES
+    from lint.rules import HEADS
 
-    for rule in RULES:
-        if rule.id == name:
-            return rule
+    for head in HEADS:
+        if head.id == name:
+            return head.load()
     from difflib import get_close_matches
 
-    close = get_close_matches(name, [rule.id for rule in RULES], 1)
+    close = get_close_matches(name, [head.id for head in HEADS], 1)
     raise UserError(
         f"there is no rule {name!r}" + (f": did you mean {close[0]}?" if close else "; see `jobwarden rules`")
     )

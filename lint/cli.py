@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lint import crash
 from lint.arguments import POLICY_NAME, UserError, parser
-from lint.chosen import find_policy, minor_of, policy_of, policy_or_reason, rule_of
+from lint.chosen import find_policy, minor_of, policy_of, policy_or_reason, read_policy, rule_of
 
 if TYPE_CHECKING:
     from lint.baseline import Known, Recorded
@@ -55,6 +55,9 @@ def _run(arguments: list[str]) -> int:
         "schema": _schema,
         "lsp": _lsp,
         "init": _init,
+        "forecast": _forecast,
+        "completion": _completion,
+        "export": _export,
     }
     if options.command not in commands:
         top.print_help(sys.stderr)
@@ -194,12 +197,49 @@ def _init(options: argparse.Namespace) -> int:
     return 0
 
 
+def _forecast(options: argparse.Namespace) -> int:
+    from lint.forecast.command import run
+
+    return run(options)
+
+
 def _schema(_options: argparse.Namespace) -> int:
     import json
 
     from lint.policy_schema import schema
 
     print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from lint.completion import script
+
+    print(script(parser(), options.shell))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from hashlib import sha256
+
+    from lint.export.check import NotExported
+    from lint.export.command import export
+    from lint.policy import Policy
+
+    path = options.policy or find_policy(["."])
+    policy, source, hash_ = Policy(), "the default policy", "default"
+    if path:
+        policy, source = read_policy(path), path
+        with open(path, "rb") as file:
+            hash_ = sha256(file.read()).hexdigest()[:12]  # as the metrics of the webhook have it
+    if options.kubernetes_version:
+        policy = policy.replaced(minor=minor_of(options.kubernetes_version))
+    try:
+        text, summary = export(options.what, policy, source, hash_)
+    except NotExported as reason:
+        raise UserError(f"{reason}; --kubernetes-version names another") from reason
+    print(text, end="")
+    print(f"jobwarden: {summary}", file=sys.stderr)
     return 0
 
 

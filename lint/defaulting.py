@@ -111,9 +111,10 @@ class Inside:
     def fill(self, value: Map, changed: Map) -> None:
         """Fill the fields that are given."""
         for key, part in self._parts:
-            found = value.get(key)
-            if found is not None and (filled := part.fill(found)) is not found:
-                changed[key] = filled
+            if key in value:
+                found = value[key]
+                if found is not None and (filled := part.fill(found)) is not found:
+                    changed[key] = filled
 
     def bare(self, value: Map, changed: Map, written: Map) -> None:
         """Bare the fields that are given."""
@@ -186,31 +187,31 @@ class Struct:
 
 
 class Each:
-    """Fills the items of a list; with `having`, it costs next to nothing where no item has that field."""
+    """Fills the items of a list; with `having`, those that have this field, the others at next to no cost."""
 
     def __init__(self, item: Fill, having: str = "") -> None:
         self._item, self._having = item, having
 
     def fill(self, value: Any) -> Any:
         """Fill every item."""
-        if not self._concerns(value):
+        if not isinstance(value, list):
             return value
-        filled = [self._item.fill(old) for old in value]
-        return value if all(map(is_, filled, value)) else filled
+        fill, having, filled = self._item.fill, self._having, value
+        for index, old in enumerate(value):
+            if having and (not isinstance(old, dict) or having not in old):
+                continue
+            if (new := fill(old)) is not old:
+                filled = filled.copy() if filled is value else filled
+                filled[index] = new
+        return filled
 
     def bare(self, value: Any, written: Any) -> Any:
         """Bare every item."""
-        if not self._concerns(value):
+        if not isinstance(value, list):
             return value
         known = written if isinstance(written, list) else ()
         bare = list(map(self._item.bare, value, chain(known, repeat(None))))
         return value if all(map(is_, bare, value)) else bare
-
-    def _concerns(self, value: Any) -> bool:
-        having = self._having
-        return isinstance(value, list) and (
-            not having or any(having in item for item in value if isinstance(item, dict))
-        )
 
 
 class Only:

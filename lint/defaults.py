@@ -7,10 +7,11 @@ pkg/apis/core/v1; they name fields as JSON does.
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from lint.defaulting import Always, AsIs, Computed, Each, Fill, Inside, Map, Only, Struct, empty, unset
 from lint.edit import same
+from lint.memo import remembered
 from lint.view import MISSING, View
 
 
@@ -37,24 +38,40 @@ def undefaulted(tree: dict[str, Any], minor: int, written: Any = None) -> dict[s
     return bare
 
 
-def _table(tree: dict[str, Any], minor: int) -> Fill:
+def _table(tree: Any, minor: int) -> Fill:
     """Choose what fills an object."""
     job, cronjob = _objects(minor)
-    view = View(tree)
-    is_cronjob = view.at("kind").value == "CronJob" or isinstance(view.at("spec", "jobTemplate").value, dict)
-    return cronjob if is_cronjob else job
+    if not isinstance(tree, dict):
+        return job
+    spec = tree.get("spec")
+    has_template = isinstance(spec, dict) and isinstance(spec.get("jobTemplate"), dict)
+    return cronjob if has_template or tree.get("kind") == "CronJob" else job
 
 
-def _pull_policy(image: str, policy: str) -> Computed:
-    """Pull always what is named `latest`, or has no tag and no digest."""
+class _PullPolicy:
+    """Pulls always what is named `latest`, or has no tag and no digest."""
 
-    def defaults(value: Map, _: Map) -> Iterator[tuple[str, Any]]:
-        reference = value.get(image)
-        match = re.match(_REFERENCE, reference) if isinstance(reference, str) else None
-        latest = match is not None and (match["tag"] == "latest" or not (match["tag"] or match["digest"]))
-        yield policy, "Always" if latest else "IfNotPresent"
+    def __init__(self, image: str, policy: str) -> None:
+        self._image, self._policy = image, policy
 
-    return Computed(defaults, zero="")
+    def fill(self, value: Map, changed: Map) -> None:
+        if value.get(self._policy) in (None, ""):
+            changed[self._policy] = self._default(value)
+
+    def bare(self, value: Map, changed: Map, written: Map) -> None:
+        given = value.get(self._policy)
+        if given is not None and written.get(self._policy) is None and given == self._default(value):
+            changed[self._policy] = MISSING
+
+    def _default(self, value: Map) -> str:
+        reference = value.get(self._image)
+        return "Always" if isinstance(reference, str) and _is_latest(reference) else "IfNotPresent"
+
+
+@remembered(1024)  # a repository runs the same few again and again
+def _is_latest(reference: str) -> bool:
+    match = re.match(_REFERENCE, reference)
+    return match is not None and (match["tag"] == "latest" or not (match["tag"] or match["digest"]))
 
 
 _NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -78,16 +95,20 @@ def _job_spec(spec: Map, changed: Map) -> Iterator[tuple[str, Any]]:
 
 def _source(volume: Map, _: Map) -> Iterator[tuple[str, Any]]:
     """Make an empty directory of a volume without a source."""
-    if all(source is None for key, source in volume.items() if key not in ("name", "emptyDir")):
-        yield "emptyDir", {}
+    for key, source in volume.items():
+        if source is not None and key not in ("name", "emptyDir"):
+            return
+    yield "emptyDir", {}
 
 
 class _Labels:
     """Gives a Job without labels those of its template."""
 
     def fill(self, value: Map, changed: Map) -> None:
-        labels, metadata = self._of_template(value), changed.get("metadata", value.get("metadata"))
-        if labels and isinstance(metadata, dict) and metadata.get("labels") in (None, {}):
+        metadata = changed.get("metadata", value.get("metadata"))
+        if not isinstance(metadata, dict) or metadata.get("labels") not in (None, {}):
+            return
+        if labels := self._of_template(value):
             changed["metadata"] = {**metadata, "labels": labels}
 
     def bare(self, value: Map, changed: Map, written: Map) -> None:
@@ -126,12 +147,12 @@ _PROBE = Struct(
     empty(timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3),
     Inside(httpGet=_HTTP_GET, grpc=Struct(unset(service=""))),
 )
-_FIELD = Inside(fieldRef=Struct(empty(apiVersion="v1")), resourceFieldRef=Struct(unset(divisor="0")))
-_VALUE_FROM = Struct(_FIELD, Inside(fileKeyRef=Struct(unset(optional=False))))
+_FIELDS = {"fieldRef": Struct(empty(apiVersion="v1")), "resourceFieldRef": Struct(unset(divisor="0"))}
+_VALUE_FROM = Struct(Inside(**_FIELDS, fileKeyRef=Struct(unset(optional=False))))
 _CONTAINERS = Each(
     Struct(
         empty(terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File"),
-        _pull_policy("image", "imagePullPolicy"),
+        _PullPolicy("image", "imagePullPolicy"),
         Always(resources=AsIs()),
         Inside(
             env=Each(Only("valueFrom", _VALUE_FROM), having="valueFrom"),
@@ -144,7 +165,7 @@ _CONTAINERS = Each(
     )
 )
 _MODE = unset(defaultMode=420)
-_DOWNWARD = Inside(items=Each(Struct(_FIELD)))
+_DOWNWARD = Inside(items=Each(Struct(Inside(**_FIELDS))))
 _PROJECTED = Inside(downwardAPI=Struct(_DOWNWARD), serviceAccountToken=Struct(unset(expirationSeconds=3600)))
 _CLAIM = Always(metadata=AsIs(), spec=Struct(unset(volumeMode="Filesystem"), Always(resources=AsIs())))
 _SOURCES = Inside(
@@ -159,9 +180,12 @@ _SOURCES = Inside(
     scaleIO=Struct(empty(storageMode="ThinProvisioned", fsType="xfs")),
     azureDisk=Struct(unset(cachingMode="ReadWrite", fsType="ext4", readOnly=False, kind="Shared")),
 )
-_IMAGE = Inside(image=Struct(_pull_policy("reference", "pullPolicy")))
+_IMAGE = Inside(image=Struct(_PullPolicy("reference", "pullPolicy")))
 _FAILURE_RULE = Only("onPodConditions", Each(Struct(empty(status="True"))))
-_FAILURE_POLICY = Inside(podFailurePolicy=Only("rules", Each(_FAILURE_RULE)))
+FAILURE_POLICY: Final = Only("rules", Each(_FAILURE_RULE))
+"""Fills a `podFailurePolicy`."""
+
+_FAILURE_POLICY = Inside(podFailurePolicy=FAILURE_POLICY)
 
 
 DEPENDED_ON = frozenset(

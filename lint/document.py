@@ -13,7 +13,7 @@ from lint.scalar import key_text
 
 MAX_CHARACTERS = 8 << 20
 BLOCK_STYLES = ("|", ">")
-_COMMENT = re.compile(r"(?<![^\s\ufeff,\[\]{}:\"'-])#[^\r\n]*")
+_COMMENT = r"(?<![^\s\ufeff,\[\]{}:\"'-])#[^\r\n]*"
 _PROPERTY = re.compile(r"[&!]\S*")
 _BLANK = re.compile(r"(?:\s+|#[^\r\n]*)*")
 _ESCAPE = (
@@ -30,8 +30,8 @@ class Document:
         self.duplicates = duplicates
         """Keys whose map has the same key again later: what stands here is lost without a word."""
         self.json = json
-        self.beside: Callable[[], list[Any]] = list
-        """The values of all documents of the file that it was read from, where somebody knows the file."""
+        self.beside: Callable[[str], list[Any]] = lambda _: []
+        """The values of the documents of its file that speak of a kind, where somebody knows the file."""
 
     @property
     def value(self) -> Any:
@@ -103,7 +103,7 @@ class Document:
         text, found = self.text, dict[int, tuple[int, str]]()
         for start, end in self._gaps() if "#" in text else ():
             if text.find("#", start, end) >= 0:
-                for match in _COMMENT.finditer(text, start, end):
+                for match in re.compile(_COMMENT).finditer(text, start, end):
                     found[line_start(text, match.start())] = (match.start(), match.group())
         return found
 

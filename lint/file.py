@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 from lint.compose import DocumentError
@@ -158,14 +158,15 @@ def _parsed(piece: Piece, inspected: Inspected) -> Document | None:
             line = piece.line + piece.text.count("\n", 0, error.index) + 1
             inspected.broken.append(Broken(line, error.message))
         return None
-    document.beside = partial(_values, piece.whole)
+    document.beside = partial(speaking_of, piece.whole)
     return document
 
 
-def _values(whole: bytes) -> list[Any]:
-    """Read all that can be read of a file: few rules ask for more than a Job."""
+@lru_cache(1)  # the Jobs of a file ask for the same; what is read of it, nobody changes
+def speaking_of(whole: bytes, kind: str) -> list[Any]:
+    """Read the documents of a file that speak of a kind: few rules ask for more than a Job."""
     values = []
-    for piece in pieces(whole, lambda _: True):
+    for piece in pieces(whole, lambda data: kind.encode() in data):
         if isinstance(piece, Piece):
             with suppress(DocumentError):
                 values.append(parse(piece.text, json=piece.json).value)
@@ -180,12 +181,9 @@ def _checked(
         return _suppressed(document, policy, task, inspected)
     if not isinstance(task, Fixing):
         return document, check(document, policy, inspected.kinds)
-    fixed = fix(document, policy, unsafe=task.unsafe)
+    fixed = fix(document, policy, unsafe=task.unsafe, kinds=inspected.kinds)
     inspected.fixed += len(fixed.made)
-    return fixed.document, [
-        one._replace(note=fixed.refused.get((one.violation.rule, one.path), ""))
-        for one in check(fixed.document, policy, inspected.kinds)
-    ]
+    return fixed.document, fixed.left
 
 
 def _suppressed(

@@ -10,9 +10,6 @@ import re
 from functools import cached_property
 from typing import NamedTuple
 
-FOLDER = "\0"
-"""What is appended to the name of a folder, so that patterns which end in `/` match nothing else."""
-
 _TOKEN = re.compile(
     r"(?P<folders>(?:(?<=/)|\A)(?:\*\*+/)+)"
     r"|(?P<rest>(?:(?<=/)|\A)\*\*+\Z)"
@@ -40,6 +37,8 @@ _NAMED = {
     "xdigit": "a-fA-F0-9",
 }
 _ANY = "[^/\0]"
+_FOLDER = "\0"
+"""What patterns see at the end of a folder's name, so that those which end in `/` match nothing else."""
 
 
 class _Broken(Exception):
@@ -91,8 +90,10 @@ class Gitignore:
     def ignores(self, folder: str, name: str) -> bool:
         """Tell whether git ignores an entry of a folder (empty or ending in `/`) that is itself not ignored.
 
-        The name of a folder ends in FOLDER.
+        The name of a folder ends in `/`.
         """
+        if name.endswith("/"):
+            name = name[:-1] + _FOLDER
         level: Gitignore | None = self
         while level is not None:
             if (ignored := level.says(folder, name)) is not None:

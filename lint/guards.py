@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from lint.view import View
 
 _HOOKS = ("helm.sh/hook", "argocd.argoproj.io/hook")
-_GITOPS_PREFIXES = ("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
+_GITOPS_PREFIXES = ("argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
+"""Of keys that a tool writes into the cluster, and of those that people write for it, as a sync wave is."""
+
 _QUEUE_NAME = "kueue.x-k8s.io/queue-name"
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 _MULTIKUEUE = "kueue.x-k8s.io/multikueue"
@@ -87,8 +89,6 @@ def _controller(metadata: View) -> str:
 
 def _gitops(annotations: dict[str, Any], labels: dict[str, Any]) -> bool:
     """Tell whether a GitOps tool put its mark on the object."""
-    if annotations.get("argocd.argoproj.io/tracking-id") is not None:
-        return True
     if labels.get("app.kubernetes.io/managed-by") == "Helm" and annotations.get("meta.helm.sh/release-name"):
         return True
     return any(key.startswith(_GITOPS_PREFIXES) for key in (*annotations, *labels))

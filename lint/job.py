@@ -45,13 +45,15 @@ class Job:
         """The keys that were written more than once in their map; known of a text only."""
         self._seen = seen
         """The object with the server's own defaults, where it has set them already."""
+        self.misspelt = ""
+        """How its kind is written, where that is no kind that there is."""
         self.by_person = False
         """No controller made it, so that a controller it names as its owner does not count: else everybody
         could name one, and get by."""
         self.stored: Any = None
         """The object as it is in the cluster already, where this is an update of it and somebody knows."""
-        self.beside: Callable[[], list[Any]] = list
-        """What stands in the same file, a List as a whole; nothing where nobody knows the file."""
+        self.beside: Callable[[str], list[Any]] = lambda _: []
+        """What speaks of a kind in the same file, a List as a whole; nothing where nobody knows the file."""
         self.left_to_server = False
         """An API server looks at it next: what that rejects, nobody needs to say beforehand."""
         self.is_effective = False
@@ -136,7 +138,11 @@ class Job:
         found: dict[str, list[Cause]] = {}
         if self.left_to_server or not isinstance(self.object.value, dict):
             return found
-        from lint.validation import server  # a run without Jobs needs none of it
+        from lint.validation.plain import is_plain  # a run without Jobs needs none of it
+
+        if self.stored is None and is_plain(self.object.value, self.minor):
+            return found
+        from lint.validation import server  # most Jobs need none of it
 
         if self.guards.partial:
             causes = server.unread(self.object.value, self.minor)

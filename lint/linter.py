@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DIRECTIVE = r"jobwarden:\s*ignore\b(?:\s*\[([^\]]*)\])?"
 """What a comment ignores, with the names of the rules in its only group."""
 
+_KINDS = {"job": "Job", "jobs": "Job", "cronjob": "CronJob", "cronjobs": "CronJob"}
 _MAX_PASSES = 20
 """Fixes that make room for more fixes: more passes than this would mean that two rules undo each other."""
 
@@ -54,6 +55,8 @@ class Fixed(NamedTuple):
     made: tuple[Violation, ...]
     refused: dict[tuple[str, Path], str]
     """Why the fixes of these were not made, by rule and path from the root of the document."""
+    left: list[Located]
+    """What is found after them, with the reason where a fix was not made."""
 
 
 def jobs(document: Document, policy: Policy) -> Iterator[tuple[Path, Job]]:
@@ -67,13 +70,27 @@ def jobs(document: Document, policy: Policy) -> Iterator[tuple[Path, Job]]:
         kind = tree.at("kind").as_str() or ""
         if kind.endswith("List"):
             stack += [item.path for item in tree.at("items").items()][::-1]
-        elif kind in ("Job", "CronJob") and (tree.at("apiVersion").as_str() or "").startswith("batch/"):
+        elif meant := _meant(tree, kind):
             below = tuple(path[len(base) :] for path in repeated if path[: len(base)] == base)
             comment = document.comment if not base else partial(_comment_below, document, base)
-            job = Job(tree.value, policy.minor, comment, below)
+            value = tree.value if kind == meant else {**tree.value, "kind": meant}
+            job = Job(value, policy.minor, comment, below)
+            job.misspelt = "" if kind == meant else kind
             job.beside = partial(_beside, document)
             job.stored = _stored(identity(tree), policy) if policy.stored else None
             yield base, job
+
+
+def _meant(tree: View, kind: str) -> str:
+    """Return `Job` or `CronJob` if that is what an object is meant to be, though kind or version be wrong.
+
+    Other groups have Jobs of their own (`batch.volcano.sh`), but none without a dot in its name.
+    """
+    version = tree.at("apiVersion").as_str() or ""
+    if version.startswith("batch/"):
+        return _KINDS.get(kind.lower(), "")
+    is_shaped = tree.at("spec", "template", "spec").given or tree.at("spec", "jobTemplate").given
+    return kind if kind in _KINDS.values() and is_shaped and "." not in version.partition("/")[0] else ""
 
 
 def identity(tree: View) -> Identity:
@@ -93,8 +110,8 @@ def _stored(one: Identity, policy: Policy) -> Any:
     return None
 
 
-def _beside(document: Document) -> list[Any]:
-    return [document.value, *document.beside()]
+def _beside(document: Document, kind: str) -> list[Any]:
+    return [document.value, *document.beside(kind)]
 
 
 def _comment_below(document: Document, base: Path, path: Path) -> str:
@@ -160,17 +177,21 @@ def foretell(document: Document, policy: Policy) -> Iterator[tuple[Path, Job, "F
     for base, job in jobs(document, policy):
         if not job.guards.partial:
             plain = Job(job.object.value, job.minor)
-            plain.by_person = True
+            plain.by_person, plain.misspelt = True, job.misspelt
             yield base, plain, admission.foretell(plain, policy.of(plain))
 
 
-def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
-    """Make the fixes of a document, again and again until none is left to make."""
+def fix(document: Document, policy: Policy, *, unsafe: bool, kinds: Counter[str] | None = None) -> Fixed:
+    """Make the fixes of a document, again and again until none is left to make.
+
+    `kinds` counts the Jobs and CronJobs, where somebody wants to know.
+    """
     made: list[Violation] = []
     refused: dict[tuple[str, Path], str] = {}
+    found = check(document, policy, kinds)
     for _ in range(_MAX_PASSES):
         batch, taken = [], Taken()
-        for one in check(document, policy):
+        for one in found:
             fix_ = one.violation.fix
             if fix_ is None or not (fix_.safe or unsafe) or (one.violation.rule, one.path) in refused:
                 continue
@@ -179,7 +200,9 @@ def fix(document: Document, policy: Policy, *, unsafe: bool) -> Fixed:
         if not batch:
             break
         document = _make(document, batch, made, refused)
-    return Fixed(document, tuple(made), refused)
+        found = check(document, policy)
+    left = [one._replace(note=refused.get((one.violation.rule, one.path), "")) for one in found]
+    return Fixed(document, tuple(made), refused, left)
 
 
 def _make(

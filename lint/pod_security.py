@@ -10,13 +10,13 @@ from lint.edit import Edit, Set
 from lint.job import Job
 from lint.view import View
 
-_CAPABILITIES = frozenset(
+CAPABILITIES = frozenset(
     "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE"
     " SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
 )
 _BIND = frozenset(("NET_BIND_SERVICE",))
-_SELINUX = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
-_SYSCTLS = {
+SELINUX = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+SYSCTLS = {
     "kernel.shm_rmid_forced": 0,
     "net.ipv4.ip_local_port_range": 0,
     "net.ipv4.ip_local_reserved_ports": 27,
@@ -32,15 +32,15 @@ _SYSCTLS = {
 }
 """The sysctls that are allowed, and the minor from which on."""
 
-_PROC_MOUNTS, _PROBED_HOSTS, _USER_NAMESPACES = 33, 34, 35
+PROC_MOUNTS, PROBED_HOSTS, USER_NAMESPACES = 33, 34, 35
 """The first minors that know `procMount`, refuse hosts of probes, and are milder in user namespaces."""
 
-_REFUSED_VOLUMES = (
+REFUSED_VOLUMES = (
     *("nfs", "iscsi", "gitRepo", "rbd", "cephfs", "cinder", "fc", "flexVolume", "flocker", "glusterfs"),
     *("awsElasticBlockStore", "azureDisk", "azureFile", "gcePersistentDisk", "photonPersistentDisk"),
     *("portworxVolume", "quobyte", "scaleIO", "storageos", "vsphereVolume"),
 )
-_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _SECCOMP = "set seccompProfile: {type: RuntimeDefault}"
 _HANDLERS = (
     *(("livenessProbe",), ("readinessProbe",), ("startupProbe",)),
@@ -81,7 +81,7 @@ def baseline(job: Job, *, restricted: bool = False) -> Iterator[Offence]:
     for context in _contexts(*telling) if telling else ():
         if not context.entries.keys().isdisjoint(_TELLING):
             yield from _profiles(context)
-            yield from _host_access(context, _BIND if restricted else _CAPABILITIES)
+            yield from _host_access(context, _BIND if restricted else CAPABILITIES)
             yield from _unmasked(job, context, restricted=restricted)
     for container in telling:
         if container is not pod:
@@ -94,7 +94,7 @@ def baseline(job: Job, *, restricted: bool = False) -> Iterator[Offence]:
 def _unmasked(job: Job, context: View, *, restricted: bool) -> Iterator[Offence]:
     """Find a container that sees all of /proc."""
     mount = context.at("procMount")
-    if mount.value != "Unmasked" or job.minor < _PROC_MOUNTS:
+    if mount.value != "Unmasked" or job.minor < PROC_MOUNTS:
         return
     if restricted or not _has_own_users(job):
         yield Offence("procMount", mount, "procMount: Unmasked")
@@ -102,13 +102,13 @@ def _unmasked(job: Job, context: View, *, restricted: bool) -> Iterator[Offence]
 
 def _has_own_users(job: Job) -> bool:
     """Tell whether the Pods run in a user namespace, for which the levels are milder."""
-    return job.minor >= _USER_NAMESPACES and job.pod.entries.get("hostUsers") is False
+    return job.minor >= USER_NAMESPACES and job.pod.entries.get("hostUsers") is False
 
 
 def _annotations(annotations: View) -> Iterator[Offence]:
     """Find profiles where they were written before they had a field."""
     for key, profile in annotations.fields():
-        text = profile.as_str() if key.startswith(_APPARMOR) and not profile.placeholder else ""
+        text = profile.as_str() if key.startswith(APPARMOR) and not profile.placeholder else ""
         if text and text != "runtime/default" and not text.startswith("localhost/"):
             yield Offence("appArmorProfile", profile, f"the AppArmor profile {text}")
 
@@ -126,7 +126,7 @@ def _of_pod(pod: View, minor: int) -> Iterator[Offence]:
     for sysctl in pod.at("securityContext", "sysctls").items() if "securityContext" in keys else ():
         named = sysctl.at("name")
         text = named.as_str() or ""
-        if text and not named.placeholder and minor < _SYSCTLS.get(text, minor + 1):
+        if text and not named.placeholder and minor < SYSCTLS.get(text, minor + 1):
             yield Offence("sysctls", named, f"the sysctl {text}")
 
 
@@ -146,7 +146,7 @@ def _profiles(context: View) -> Iterator[Offence]:
     options = context.at("seLinuxOptions")
     for key in ("type", "user", "role") if options.given else ():
         text = options.at(key).as_str()
-        if text and not options.at(key).placeholder and not (key == "type" and text in _SELINUX):
+        if text and not options.at(key).placeholder and not (key == "type" and text in SELINUX):
             yield Offence("seLinuxOptions", options.at(key), f"the SELinux {key} {text}")
 
 
@@ -167,7 +167,7 @@ def _network(container: View, minor: int) -> Iterator[Offence]:
         number = port.at("hostPort").as_int()
         if number:
             yield Offence("hostPort", port.at("hostPort"), f"hostPort {number}")
-    for steps in _HANDLERS if minor >= _PROBED_HOSTS else ():
+    for steps in _HANDLERS if minor >= PROBED_HOSTS else ():
         for kind in ("httpGet", "tcpSocket"):
             host = container.at(*steps, kind, "host")
             if host.as_str() and not host.placeholder:
@@ -177,7 +177,7 @@ def _network(container: View, minor: int) -> Iterator[Offence]:
 def restricted(job: Job) -> Iterator[Offence]:
     """Find what the level restricted refuses, besides what `baseline` finds."""
     for volume in job.pod.at("volumes").items():
-        for kind in _REFUSED_VOLUMES:
+        for kind in REFUSED_VOLUMES:
             if volume.at(kind).given:
                 yield Offence("volumes", volume.at(kind), f"a volume of the type {kind}", "use a claim")
     context = job.pod.at("securityContext")

@@ -1,6 +1,6 @@
 """Which rules run, with which parameters, and how much their findings matter."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from lint.job import DEFAULT_MINOR, Job
 from lint.path import Path, dotted
 from lint.rule import Class, Finding, Fix, Rule, Severity
-from lint.rules import RULES
+from lint.rules import HEADS, Head
 from lint.view import View
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ Identity: TypeAlias = tuple[str, str, str]
 class Setting(NamedTuple):
     """What a policy says of one rule."""
 
-    params: Any
+    params: Any = None
+    """None: as the rule has them."""
+
     severity: Severity | None = None
     """None: as the rule has it."""
 
@@ -42,6 +44,9 @@ class Setting(NamedTuple):
 
     strict: bool = False
     """The rule has the severity of the profile `strict`."""
+
+
+_AS_IT_IS = Setting()
 
 
 class Violation(NamedTuple):
@@ -148,19 +153,24 @@ class Policy:
     @cached_property
     def active(self) -> tuple[tuple[Rule[Any], Setting], ...]:
         """The rules that run, in order."""
-        settings = ((rule, self.settings.get(rule.id) or Setting(rule.params)) for rule in RULES)
-        return tuple(
-            (rule, setting) for rule, setting in settings if severity_of(rule, setting) != Severity.OFF
-        )
+        return tuple((head.load(), setting) for head, setting in self._running)
 
     @cached_property
-    def _wanted(self) -> tuple[tuple[Rule[Any], Setting], ...]:
+    def _running(self) -> list[tuple[Head | Rule[Any], Setting]]:
+        """The same, which need not be imported yet."""
+        settings = ((head, self.settings.get(head.id, _AS_IT_IS)) for head in HEADS)
+        return [(head, setting) for head, setting in settings if severity_of(head, setting) != Severity.OFF]
+
+    @cached_property
+    def _wanted(self) -> Sequence[tuple[Head | Rule[Any], Setting]]:
         """The rules that run and can find what somebody wants to know, in order."""
-        return tuple(
-            (rule, setting)
-            for rule, setting in self.active
-            if severity_of(rule, setting) >= self.least or (rule.graver and setting.severity is None)
-        )
+        if self.least == Severity.OFF:
+            return self.active
+        return [
+            (head, setting)
+            for head, setting in self._running
+            if severity_of(head, setting) >= self.least or (head.graver and setting.severity is None)
+        ]
 
     def narrowed(
         self,
@@ -174,8 +184,8 @@ class Policy:
 
         What is less grave than `least` may be left out.
         """
-        off = {rule.id for rule in RULES if rule.id in ignored or (selected and rule.id not in selected)}
-        settings = {**self.settings, **dict.fromkeys(off, Setting(None, Severity.OFF))}
+        off = {rule.id for rule in HEADS if rule.id in ignored or (selected and rule.id not in selected)}
+        settings = {**self.settings, **dict.fromkeys(off, Setting(severity=Severity.OFF))}
         overrides = self.overrides and self.overrides.without(off)
         return self.replaced(settings=settings, minor=minor, stored=stored, least=least, overrides=overrides)
 
@@ -197,10 +207,11 @@ class Policy:
         names = {name for name, _ in ignores} - self.never_ignored - {UNUSED}
         used = set()
         fields, rejected = job.fields, _rejected(job, failed)
-        for rule, setting in self.active if ignores or every else self._wanted:
-            if rule.about is not None and rule.id not in rejected and rule.about.isdisjoint(fields):
+        for head, setting in self.active if ignores or every else self._wanted:
+            if head.about is not None and head.id not in rejected and head.about.isdisjoint(fields):
                 continue
-            for finding in _findings(rule, job, setting.params, failed):
+            rule = head.load()
+            for finding in _findings(rule, job, setting, failed):
                 violation = _judge(job, rule, setting, finding)
                 if violation is None or violation.severity == Severity.OFF:
                     continue
@@ -224,11 +235,12 @@ def _rejected(job: Job, failed: Failed | None) -> Container[str]:
     except Exception:
         if failed is None:
             raise
-        return frozenset(rule.id for rule in RULES)
+        return frozenset(head.id for head in HEADS)
 
 
-def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> Iterable[Finding]:
+def _findings(rule: Rule[Any], job: Job, setting: Setting, failed: Failed | None) -> Iterable[Finding]:
     """Run a rule."""
+    params = rule.params if setting.params is None else setting.params
     if failed is None:
         return rule.check(job, params)
     try:
@@ -238,21 +250,21 @@ def _findings(rule: Rule[Any], job: Job, params: Any, failed: Failed | None) -> 
         return ()
 
 
-def severity_of(rule: Rule[Any], setting: Setting) -> Severity:
+def severity_of(rule: Head | Rule[Any], setting: Setting) -> Severity:
     """Return how much the rule's ordinary findings matter."""
     if setting.severity is not None:
         return setting.severity
     return rule.strict if setting.strict and rule.strict is not None else rule.severity
 
 
-def _weight(finding: Finding, rule: Rule[Any], setting: Setting) -> Severity:
-    """Return how much one finding matters: one that is milder than its rule's others stays so."""
+def weight(severity: Severity | None, rule: Rule[Any], setting: Setting) -> Severity:
+    """Return how much a finding matters: one that is milder than its rule's others stays so."""
     own = severity_of(rule, setting)
-    if finding.severity is None:
+    if severity is None or own == Severity.OFF:
         return own
-    if finding.severity <= rule.severity:
-        return min(finding.severity, own)
-    return own if setting.severity is not None else max(finding.severity, own)
+    if severity <= rule.severity:
+        return min(severity, own)
+    return own if setting.severity is not None else max(severity, own)
 
 
 def ignored(job: Job) -> Iterator[tuple[str, Path]]:
@@ -273,7 +285,7 @@ def _judge(job: Job, rule: Rule[Any], setting: Setting, finding: Finding) -> Vio
         return None
     if guards.partial and (class_ == Class.HOLE or View(job.object.value).at(*finding.path).missing):
         return None  # the other half of the object may say what is missing, and what makes this fit
-    severity = _weight(finding, rule, setting)
+    severity = weight(finding.severity, rule, setting)
     fix = finding.fix
     if guards.owned or guards.cron_child:  # a controller would meet the denial, and the edit, not a person
         severity, fix = severity if class_ == Class.SERVER else min(severity, Severity.WARNING), None

@@ -5,8 +5,9 @@ The grammar is that of apimachinery: pkg/api/resource/quantity.go and suffix.go.
 
 import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_UP, Context, Decimal
-from functools import lru_cache
 from typing import Any
+
+from lint.memo import remembered
 
 _QUANTITY = re.compile(
     r"(?P<whole>[-+]?[0-9]*)(?:\.(?P<fraction>[0-9]*))?"
@@ -40,7 +41,7 @@ def parse(value: Any) -> Decimal | None:
     return None
 
 
-@lru_cache(4096)  # a repository writes the same few again and again
+@remembered(4096)  # a repository writes the same few again and again
 def _read(text: str) -> Decimal | None:
     """Read a quantity without spaces around it."""
     match = _QUANTITY.match(text)

@@ -1,11 +1,11 @@
-"""What a rule is, as a page: for `jobwarden explain`, and together for lint/rules/README.md."""
+"""What a rule is, as a page: for `jobwarden explain`, and all together; and the index of the rules."""
 
 import json
 from inspect import cleandoc, getsource
 from textwrap import dedent
 from typing import Any
 
-from lint.rule import Bad, Class, Good, Rule
+from lint.rule import Bad, Class, Good, Rule, Severity
 from lint.rules import RULES
 
 _CLASSES = {
@@ -13,6 +13,17 @@ _CLASSES = {
     Class.HOLE: "accepted, and can never work",
     Class.PRACTICE: "practice",
 }
+
+_INDEX = '''\
+"""What decides whether a rule is asked; see Head. Made by `make reference`, and a test keeps it fresh."""
+# fmt: off
+# ruff: noqa: E501
+
+from collections.abc import Set as AbstractSet
+
+from lint.rule import Severity
+
+INDEX: dict[str, tuple[Severity, Severity | None, bool, AbstractSet[str] | None]] = {'''
 
 
 def table() -> str:
@@ -32,21 +43,39 @@ def _fix(rule: Rule[Any]) -> str:
 
 def page() -> str:
     """Write the reference of all rules."""
-    lines = [
-        "<!-- Made by `make reference` from the rules themselves; a test keeps it fresh. -->",
-        "# Rules",
-        "",
-        "| rule | severity | about | fix | |",
-        "|---|---|---|---|---|",
-    ]
+    made = "<!-- Made by `make reference` from the rules themselves; a test keeps it fresh. -->\n# Rules"
+    sections = (section(rule) for rule in sorted(RULES, key=lambda rule: rule.id))
+    return "\n\n".join((made, contents("#{}"), *sections)) + "\n"
+
+
+def contents(link: str) -> str:
+    """List all rules in Markdown, with links that have `{}` for the id."""
+    lines = ["| rule | | severity | about | fix |", "|---|---|---|---|---|"]
     lines += [
-        f"| [{rule.id}](#{rule.id}) | {rule.severity.label} | {_CLASSES[rule.class_]} | {_fix(rule)} "
-        f"| {rule.summary} |"
+        f"| [{rule.id}]({link.format(rule.id)}) | {rule.summary} | {rule.severity.label} "
+        f"| {_CLASSES[rule.class_]} | {_fix(rule)} |"
         for rule in sorted(RULES, key=lambda rule: rule.id)
     ]
-    return "\n".join(
-        (*lines, "", "\n\n".join(section(rule) for rule in sorted(RULES, key=lambda rule: rule.id)), "")
+    return "\n".join(lines)
+
+
+def index() -> str:
+    """Write lint/rule_index.py, which has what decides whether a rule is asked."""
+    rows = (
+        f'    "{rule.id}": ({_level(rule.severity)}, {_level(rule.strict)}, {rule.graver}, {_fields(rule)}),'
+        for rule in RULES
     )
+    return "\n".join((_INDEX, *rows, "}", ""))
+
+
+def _level(severity: Severity | None) -> str:
+    return "None" if severity is None else f"Severity.{severity.name}"
+
+
+def _fields(rule: Rule[Any]) -> str:
+    if rule.about is None:
+        return "None"
+    return json.dumps(sorted(rule.about)).replace("[", "{").replace("]", "}") if rule.about else "frozenset()"
 
 
 def section(rule: Rule[Any]) -> str:

@@ -16,11 +16,10 @@ _NAMED: dict[str, Any] = {
     **{sign + word: float(f"{sign}inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")},
 }
 _TYPED_START = frozenset("yYnNtTfFoO~.+-0123456789")
-_INTEGER = re.compile(
-    r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))\Z", re.ASCII
-)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z", re.ASCII)
-_POINT_FIRST = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?\Z", re.ASCII)
+_NUMBER_END = frozenset("0123456789abcdefABCDEF._")
+_INTEGER = r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|(0[0-7]*)|([1-9][0-9]*))\Z"
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z"
+_POINT_FIRST = r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?\Z"
 _LONGEST_NUMBER = 400
 """More digits are infinite as a float and slow as an integer."""
 
@@ -77,18 +76,21 @@ def resolve(text: str) -> Any:
             raise ScalarError(f"JSON has no {text}")
         return value
     if text[0] == ".":
-        return _shortest(float(text)) if _POINT_FIRST.match(text) and _finite(text) else text
-    if text[0] not in "+-0123456789" or len(text) > _LONGEST_NUMBER:
+        return _shortest(float(text)) if re.match(_POINT_FIRST, text) and _finite(text) else text
+    if text[0] not in "+-0123456789" or text[-1] not in _NUMBER_END or len(text) > _LONGEST_NUMBER:
         return text
     digits = text.replace("_", "")
     if (integer := _integer(digits)) is not None:
         return integer
-    return _shortest(float(digits)) if _FLOAT.match(digits) and _finite(digits) else text
+    return _shortest(float(digits)) if re.match(_FLOAT, digits) and _finite(digits) else text
 
 
 def _integer(digits: str) -> int | None:
     """Read a whole number of at most 64 bits."""
-    match = _INTEGER.match(digits)
+    if digits.isdecimal() and digits.isascii() and digits[0] != "0":
+        number = int(digits)
+        return number if number < 1 << 64 else None
+    match = re.match(_INTEGER, digits)
     if match is None:
         return None
     sign, hexadecimal, octal, binary, old_octal, decimal = match.groups()

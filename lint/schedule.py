@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lint.job import Job
+from lint.memo import remembered
 
 if TYPE_CHECKING:
     from lint.validation.cron import Schedule
@@ -15,7 +16,7 @@ def schedule_of(job: Job) -> "Schedule | None":
     return _read(text) if isinstance(text, str) else None
 
 
-@lru_cache(1024)  # most CronJobs have the schedule of another
+@remembered(1024)  # most CronJobs have the schedule of another
 def _read(text: str) -> "Schedule | None":
     if "TZ" in text:
         return None

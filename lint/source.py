@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-_ESCAPED = re.compile(rb"\\(?:x(?:4[aA]|6[fF2])|u00(?:4[aA]|6[fF2])|U000000(?:4[aA]|6[fF2])|\r?\n)")
+_ESCAPED = rb"\\(?:x(?:4[aA]|6[fF2])|u00(?:4[aA]|6[fF2])|U000000(?:4[aA]|6[fF2])|\r?\n)"
 """An escape that may spell a letter of `Job`, or hide a line break in it."""
 
 _UTF_16_JOB = b"J\0o\0b"
@@ -52,8 +52,9 @@ def may_hold_a_job(data: bytes) -> bool:
     """
     return (
         (b"J" in data and (b"Job" in data or _UTF_16_JOB in data))
+        or (b"j" in data and (b"onjob" in data or b"kind: job" in data))  # misspelt
         or (b"!" in data and b"!!binary" in data)
-        or (b"\\" in data and _ESCAPED.search(data) is not None)
+        or (b"\\" in data and re.search(_ESCAPED, data) is not None)
     )
 
 

@@ -7,7 +7,7 @@ from lint.job import Job
 from lint.path import Path
 from lint.policy import UNUSED, Policy, Violation, severity_of
 from lint.rule import Class
-from lint.rules import RULES
+from lint.rules import HEADS
 
 
 def in_vain(
@@ -27,7 +27,7 @@ def _keeps(policy: Policy, job: Job, name: str) -> bool:
     for rule, setting in policy.active:
         if rule.id == name and name not in policy.never_ignored:
             bare = Job(undefaulted(job.object.entries, job.minor), job.minor)
-            return any(True for _ in rule.check(bare, setting.params))
+            return any(True for _ in rule.check(bare, setting.params or rule.params))
     return False
 
 
@@ -40,7 +40,7 @@ def unused(policy: Policy, name: str, path: Path) -> Violation | None:
         return None
     if not name:
         message = "name the rules to ignore: ignore[backoff-limit]"
-    elif all(rule.id != name for rule in RULES):
+    elif all(rule.id != name for rule in HEADS):
         message = f"there is no rule {name!r} to ignore"
     elif all(rule.id != name for rule, _ in policy.active):
         return None

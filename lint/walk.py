@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from lint.gitignore import FOLDER, Gitignore
+if TYPE_CHECKING:
+    from lint.gitignore import Gitignore
 
 STDIN = "-"
 """The path that stands for the standard input; it is handed on."""
@@ -101,7 +101,7 @@ class _Folder(NamedTuple):
     inner: str
     """The same from the root of the repository, or of the walk where there is none."""
 
-    ignore: Gitignore | None
+    ignore: "Gitignore | None"
 
 
 def _below(top: str, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable]:
@@ -122,35 +122,47 @@ def _below(top: str, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable]:
 def _entries(folder: _Folder, suffixes: tuple[str, ...]) -> Iterator[str | Unreadable | _Folder]:
     """List the files and folders to look at, in order."""
     try:
-        with os.scandir(folder.path or os.curdir) as scan:
-            entries = {entry.name: entry for entry in scan}
+        names, links, marks = _scanned(folder.path or os.curdir, suffixes)
     except OSError as error:
         yield _unreadable(folder.path.rstrip("/") or folder.path or os.curdir, error)
         return
-    inner, ignore = ("", None) if ".git" in entries else (folder.inner, folder.ignore)
-    if ".gitignore" in entries:
+    inner, ignore = ("", None) if ".git" in marks else (folder.inner, folder.ignore)
+    if ".gitignore" in marks:
         ignore = _gitignore(folder.path, inner, ignore)
-    for name in sorted(filter(None, map(_taken, entries.values(), repeat(suffixes)))):
-        is_folder = name[-1] == "/"
-        if ignore is not None and ignore.ignores(inner, name[:-1] + FOLDER if is_folder else name):
+    for name in names:
+        if ignore is not None and ignore.ignores(inner, name):
             continue
         path = folder.path + name
-        if is_folder:
+        if name[-1] == "/":
             yield _Folder(path, inner + name, ignore)
-        elif entries[name].is_file(follow_symlinks=False):
+        elif name not in links:
             yield path
         elif (known := _status(path)) != stat.S_IFDIR:
             yield path if known == stat.S_IFREG else _unreadable(path, known)
 
 
-def _taken(entry: os.DirEntry[str], suffixes: tuple[str, ...]) -> str | None:
-    """Name an entry that matters, a folder with a slash at the end: so their order is that of whole paths."""
-    if entry.is_dir(follow_symlinks=False):
-        return None if entry.name in _SKIPPED else entry.name + "/"
-    return entry.name if entry.name.endswith(suffixes) else None
+def _scanned(path: str, suffixes: tuple[str, ...]) -> tuple[list[str], set[str], set[str]]:
+    """List what matters in a folder, folders with a slash at the end: so their order is that of whole paths.
+
+    The second value names what is no plain file among it, the third what is there for git.
+    """
+    names, links, marks = [], set(), set()
+    with os.scandir(path) as scan:
+        for entry in scan:
+            name = entry.name
+            if name[:4] == ".git":
+                marks.add(name)
+            if entry.is_dir(follow_symlinks=False):
+                if name not in _SKIPPED:
+                    names.append(name + "/")
+            elif name.endswith(suffixes):
+                names.append(name)
+                if not entry.is_file(follow_symlinks=False):
+                    links.add(name)
+    return sorted(names), links, marks
 
 
-def _repository(top: str) -> tuple[str, Gitignore | None]:
+def _repository(top: str) -> "tuple[str, Gitignore | None]":
     """Find the way from the root of the repository to a folder, and the `.gitignore` files above it."""
     steps: list[str] = []
     folder = os.path.realpath(top)
@@ -166,8 +178,10 @@ def _repository(top: str) -> tuple[str, Gitignore | None]:
     return inner, ignore
 
 
-def _gitignore(folder: str, inner: str, above: Gitignore | None) -> Gitignore | None:
+def _gitignore(folder: str, inner: str, above: "Gitignore | None") -> "Gitignore | None":
     """Read the `.gitignore` of a folder (empty or ending in a slash); like git, never through a link."""
+    from lint.gitignore import Gitignore  # of no use to a run over a few files
+
     path = folder + ".gitignore"
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):

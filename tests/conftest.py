@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,21 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that writes expected output again."""
     parser.addoption("--rewrite", action="store_true", help="write the expected output of tests/cases again")
+
+
+LONG = {
+    "test_agreement", "test_image", "test_controllers_on_server", "test_rollout", "test_truth", "test_hooks",
+    "test_memory", "test_cli", "test_baseline", "test_lsp", "test_serve", "test_protocol", "test_docs",
+    "test_package",
+}  # fmt: skip
+"""Files with few tests, but long ones."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: each is the work of one process, and the end is waited for."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.stem not in LONG, -sizes[item.path], item.path))
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ import pytest
 from kubernetes.config import incluster_config
 
 from lint.policy import Mode
-from webhook.cluster import MODE_LABEL, Cluster, ClusterError, Namespaces, pause
+from webhook.cluster import MODE_LABEL, Cluster, ClusterError, pause
+from webhook.namespaces import Namespaces
 
 if TYPE_CHECKING:
     from apiserver import ApiServer
@@ -372,7 +373,7 @@ def test_a_changed_label_is_seen(apiserver: "ApiServer", cluster: Cluster) -> No
 def test_a_new_namespace_is_waited_for(
     apiserver: "ApiServer", cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.cluster._GRACE", 60)
+    monkeypatch.setattr("webhook.namespaces._GRACE", 60)
 
     async def ask(namespaces: Namespaces) -> Mode | None:
         asked = asyncio.create_task(namespaces.mode("brand-new"))
@@ -473,22 +474,30 @@ def test_what_is_too_old_to_be_watched_is_listed_again(tmp_path: Path) -> None:
     "answer", [[], ["?"], [{}], [{"type": "ADDED", "object": None}], "<html>", {}, [{"type": "ERROR"}]]
 )
 def test_nonsense_is_not_the_end_and_is_not_asked_for_all_the_time(
-    tmp_path: Path, answer: object, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, answer: object, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists, sane = [], threading.Event()
+    lists: list[float] = []
+    failed, waited = [], []
+
+    def hurried(failures: int, usual: float, longest: float) -> float:
+        failed.append(failures)
+        waited.append(pause(failures, usual, longest) / 20)
+        return waited[-1]
 
     def play(request: BaseHTTPRequestHandler) -> object:
         if "watch=true" in request.path:
             return answer
-        lists.append(request.path)
-        return page(labelled("a", **{MODE_LABEL: "warn"} if sane.is_set() else MODES))
+        lists.append(time.monotonic())
+        return page(labelled("a", **{MODE_LABEL: "warn"} if len(lists) > 3 else MODES))
 
+    monkeypatch.setattr("webhook.namespaces.pause", hurried)
     with stage(tmp_path, play) as path, following(Cluster.connect(path)) as namespaces:
-        time.sleep(1.5)
-        sane.set()
         wait_for(lambda: mode(namespaces, "a") == Mode.WARN)
 
-    assert len(lists) < 10
+    assert failed[:3] == [1, 2, 3]
+    assert all(
+        after - before >= least for before, after, least in zip(lists, lists[1:], waited, strict=False)
+    )
     assert "have to be listed again" in caplog.messages[0]
 
 

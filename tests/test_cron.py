@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from http.client import RemoteDisconnected
+from inspect import unwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -443,7 +444,7 @@ def test_without_zone_files_every_zone_is_taken_for_known(
 ) -> None:
     monkeypatch.setattr(zones, "_folders", lambda: [str(tmp_path)])
 
-    assert zones.load_fault.__wrapped__("Mars/Base") == ""
+    assert unwrap(zones.load_fault)("Mars/Base") == ""
 
 
 def test_a_file_system_that_takes_any_case_does_not_make_a_zone(
@@ -453,7 +454,7 @@ def test_a_file_system_that_takes_any_case_does_not_make_a_zone(
         (tmp_path / name).write_bytes(b"TZif")
     monkeypatch.setattr(zones, "_folders", lambda: [str(tmp_path)])
 
-    assert zones.load_fault.__wrapped__("Europe") == "unknown time zone Europe"
+    assert unwrap(zones.load_fault)("Europe") == "unknown time zone Europe"
 
 
 def test_files_are_no_zones_for_the_reasons_of_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -461,9 +462,7 @@ def test_files_are_no_zones_for_the_reasons_of_go(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "zone.tab").write_bytes(b"# tz")
     (tmp_path / "Europe").mkdir()
     monkeypatch.setattr(zones, "_folders", lambda: ["/nowhere", str(tmp_path)])
-    faults = {
-        name: zones.load_fault.__wrapped__(name) for name in ("Europe", "UTC/x", "zone.tab", "x\0", "x")
-    }
+    faults = {name: unwrap(zones.load_fault)(name) for name in ("Europe", "UTC/x", "zone.tab", "x\0", "x")}
 
     assert faults == {
         "Europe": "is a directory",

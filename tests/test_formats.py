@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -564,26 +563,3 @@ def test_a_plain_run_imports_no_report() -> None:
     assert not imported("--format", "concise") & more
     assert imported("--format", "json") & more == {"lint.formats", "lint.output"}
     assert imported("--format", "junit") & more == {"lint.formats", "lint.output", "xml.etree.ElementTree"}
-
-
-GUIDE = Path(__file__).parents[1] / "docs/reports.md"
-GUIDE_TEXT = GUIDE.read_text() if GUIDE.exists() else ""  # a source distribution has no docs
-SHOWN = re.findall(r"```console\n\$ jobwarden (.*)\n((?:.*\n)*?)```\n", GUIDE_TEXT)
-
-
-@pytest.mark.parametrize(("command", "shown"), SHOWN)
-def test_the_guide_shows_what_really_comes_out(jobwarden: Command, command: str, shown: str) -> None:
-    text = re.search(r"```yaml\n(apiVersion(?:.*\n)*?)```\n", GUIDE_TEXT)
-    put("job.yaml", text[1] if text else "")
-
-    assert jobwarden(*command.split()).stdout == shown
-
-
-@pytest.mark.skipif(not GUIDE_TEXT, reason="there are no docs here")
-def test_the_guide_shows_every_format_for_ci() -> None:
-    assert [re.findall("--format ([a-z]+)", command) for command, _ in SHOWN] == [
-        ["text", "sarif"],
-        ["github"],
-        ["gitlab"],
-        ["junit"],
-    ]

@@ -69,4 +69,4 @@ def test_every_practice_has_rules_and_every_rule_of_a_practice_is_one() -> None:
     rows = [line.split("|")[2].split(", ") for line in page.splitlines() if line.startswith("| ")][1:]
 
     assert len(rows) == 16
-    assert {name.strip() for row in rows for name in row} <= {rule.id for rule in RULES}
+    assert {name.strip(" `") for row in rows for name in row} <= {rule.id for rule in RULES}

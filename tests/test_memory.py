@@ -46,7 +46,8 @@ def never(rule: str, error: Exception) -> None:
 
 def named(tree: dict[str, Any], name: Any) -> dict[str, Any]:
     """Return an object as the API server has it for a validating webhook, with generated values."""
-    metadata = {**tree.get("metadata", {}), "uid": f"uid of {name}", "creationTimestamp": f"time of {name}"}
+    time = f"2026-11-25T00:00:{NAMES.index(name):02}Z"
+    metadata = {**tree.get("metadata", {}), "uid": f"uid of {name}", "creationTimestamp": time}
     metadata = {key: value for key, value in metadata.items() if key != "name"}
     tree = {**tree, "metadata": metadata if name is None else {**metadata, "name": name}}
     if tree["kind"] == "Job" and isinstance(template := tree["spec"].get("template"), dict):
@@ -69,9 +70,12 @@ def test_names_make_the_same_difference_with_a_memory(rule: Rule[Any], answer: A
             memory = Memory[Outcome]()
             asked = [request(named(job.object.value, name)) for name in NAMES]
             anew = [answer(one, policy, Mode.ENFORCE, never) for one in asked]
+            differ = any(one != anew[0] for one in anew)
+            number = len(NAMES) if differ else 2  # of one answer for all, nothing else can be remembered
 
             for _ in range(2):
-                assert [answer(one, policy, Mode.ENFORCE, never, memory) for one in asked] == anew
+                remembered = [answer(one, policy, Mode.ENFORCE, never, memory) for one in asked[:number]]
+                assert remembered == anew[:number]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # nothing but a test needs its types
@@ -137,16 +136,3 @@ def test_the_command_prints_it(jobwarden: Command) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == schema()
-
-
-def test_the_examples_of_the_page_can_be_used(validator: Any) -> None:
-    page = (BASE.parents[2] / "docs" / "policy.md").read_text()
-    blocks = [dedent(block) for block in page.split("\n\n") if block.startswith("    ")]
-    examples = "\n".join(block for block in blocks if "jobwarden schema" not in block)
-
-    policy = load(examples, "p.yaml")
-
-    assert policy.overrides
-    assert len(policy.overrides.every) == 3
-    assert len(policy.never_ignored) == 2
-    validator.validate(parse(examples).value)

@@ -21,7 +21,8 @@ from test_cluster import Wire, wait_for
 
 from lint.policy import Mode
 from webhook.certs import expires, issue, problem, service_names
-from webhook.cluster import MODE_LABEL, Cluster, ClusterError, Namespaces
+from webhook.cluster import MODE_LABEL, Cluster, ClusterError
+from webhook.namespaces import Namespaces
 from webhook.rotation import (
     MUTATING,
     UNREAD,

@@ -30,15 +30,23 @@ from webhook.tls import Certificates
 BUNDLE = issue(["localhost"], datetime.now(UTC))
 JSON = {"content-type": "application/json"}
 Entry = dict[str, Any]
+SERVE = ("serve", "--no-cluster", "--host=127.0.0.1")
+ATTENTIVE = """
+import webhook.identity, webhook.serve
+from webhook.cli import main
+assert webhook.identity._SECONDS == webhook.serve._SECONDS == 10
+webhook.identity._SECONDS = webhook.serve._SECONDS = 0.1
+raise SystemExit(main())
+"""
+"""The command with more looks at files."""
 
 
 class Process:
     """A server that runs."""
 
-    def __init__(self, *flags: str) -> None:
-        command = [sys.executable, "-m", "webhook", "serve", "--no-cluster", "--host=127.0.0.1"]
+    def __init__(self, *flags: str, command: tuple[str, ...] = ("-m", "webhook")) -> None:
         self.process = subprocess.Popen(
-            [*command, "--port=0", "--probe-port=0", *flags],
+            [sys.executable, *command, *SERVE, "--port=0", "--probe-port=0", *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
@@ -273,15 +281,17 @@ def test_nothing_is_written_beside_the_log(start: Start) -> None:
     assert process.errors() == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_good_order(start: Start, number: int) -> None:
-    process = start()
-    idle = process.connect()
-    process.signal(number)
+def test_a_signal_ends_it_in_good_order(start: Start) -> None:
+    ending = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        process = start()
+        ending.append((process, process.connect()))
+        process.signal(number)
 
-    assert process.end() == 0
-    assert process.messages()[-1] == "shut down"
-    idle.close()
+    for process, idle in ending:
+        assert process.end() == 0
+        assert process.messages()[-1] == "shut down"
+        idle.close()
 
 
 def test_a_request_under_way_is_answered_before_the_end(start: Start) -> None:
@@ -350,17 +360,8 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
 
 
 def test_a_port_that_is_taken_is_told(running: Process) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "webhook",
-        "serve",
-        "--no-cluster",
-        "--tls-self-signed",
-        "--host=127.0.0.1",
-    ]
     done = subprocess.run(
-        [*command, f"--port={running.port}"],
+        [sys.executable, "-m", "webhook", *SERVE, "--tls-self-signed", f"--port={running.port}"],
         capture_output=True,
         check=False,
         cwd=Path(__file__).parents[1],
@@ -380,7 +381,7 @@ def from_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proce
     (folder / "tls.key").write_bytes(BUNDLE.key)
     (folder / "jobwarden.yaml").write_text("mode: warn\n")
     files = f"--tls-cert={folder}/tls.crt", f"--tls-key={folder}/tls.key", f"--policy={folder}/jobwarden.yaml"
-    process = Process(*files)
+    process = Process(*files, command=("-c", ATTENTIVE))
     yield process, folder
     process.close()
 

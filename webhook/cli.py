@@ -1,10 +1,11 @@
-"""The command line: `jobwarden-webhook serve` and `jobwarden-webhook check`."""
+"""The command line: `jobwarden-webhook serve`, `check`, `audit` and `completion`."""
 
 import argparse
 import os
 import sys
 
 from lint import crash
+from lint.arguments import add_completion
 from lint.version import VERSION
 from webhook import settings
 from webhook.settings import UserError
@@ -27,25 +28,55 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["serve"]:
+        arguments = ["serve", *settings.from_environment(os.environ), *arguments[1:]]
+    parser = _parser({*arguments[:1]})
+    options = parser.parse_args(arguments)
+    commands = {"serve": _serve, "check": _check, "audit": _audit}
+    if options.command in commands:
+        return commands[options.command](options)
+    from lint.completion import script
+
+    print(script(parser, options.shell))
+    return 0
+
+
+def _parser(command: set[str]) -> argparse.ArgumentParser:
+    """Describe the commands, and the flags of those that are asked for: to know them takes imports."""
     about = "Lints the Jobs and CronJobs that a cluster is asked for, and sets what they leave out."
     parser = argparse.ArgumentParser("jobwarden-webhook", description=about, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"jobwarden {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve = commands.add_parser("serve", help="run the webhook", allow_abbrev=False)
-    settings.add_arguments(serve)
+    settings.add_arguments(commands.add_parser("serve", help="run the webhook", allow_abbrev=False))
     check = commands.add_parser("check", help="say what is wrong with an installed webhook")
-    if arguments[:1] == ["serve"]:
-        arguments = ["serve", *settings.from_environment(os.environ), *arguments[1:]]
-    if arguments[:1] == ["check"]:
+    about = "say what the policy would say of what lives in a cluster"
+    audit = commands.add_parser("audit", help=about, allow_abbrev=False)  # what deletes is written out
+    add_completion(commands)
+    if command & {"check", "completion"}:
         from webhook.check import add_arguments
 
         add_arguments(check)
-    options = parser.parse_args(arguments)
-    if options.command == "serve":
-        from webhook.serve import serve as run_server
+    if command & {"audit", "completion"}:
+        from webhook.audit.command import add_arguments as add_audit_arguments
 
-        return run_server(settings.read(options))
-    from webhook.check import check as run_check
+        add_audit_arguments(audit)
+    return parser
 
-    status: int = run_check(options)
+
+def _serve(options: argparse.Namespace) -> int:
+    from webhook.serve import serve
+
+    return serve(settings.read(options))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from webhook.check import check
+
+    status: int = check(options)
     return status
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from webhook.audit.command import run_audit
+
+    return run_audit(options)

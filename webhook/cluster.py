@@ -1,18 +1,16 @@
-"""The cluster: its API server, asked in JSON, and the modes of its namespaces.
+"""The cluster: its API server, asked in JSON.
 
 From the client come the configuration, the credentials and their renewal, and the connections. The requests
 are spelled out here: its functions and models take 15 MB and most of a second to load, and know only the
 fields of their day; its Watch hurries back without a pause when the server hangs up, and to what is gone.
 """
 
-import asyncio
-import logging
 import random
 import re
-import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -23,22 +21,19 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 from yaml import YAMLError
 
-from lint.policy import MODES, Mode
 from lint.version import VERSION
 
 MODE_LABEL = "jobwarden.io/mode"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
+Stream = BaseHTTPResponse
+"""What a watch is read from: see `events`."""
 
-_LOG = logging.getLogger(__name__)
 _AGENT = f"jobwarden-webhook/{VERSION}"  # up to the slash, it is the manager in managedFields
 _MERGE = "application/strategic-merge-patch+json"
+_APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _TIMEOUT = Timeout(connect=5, read=10)
 _WATCHED = 200, 300  # seconds after which the API server ends a watch
 _SILENCE = Timeout(connect=5, read=330)  # of a watch: no server at the other end, else it would have ended
-_NAMESPACES = "/api/v1/namespaces"
-_PAGE = 500
-_GRACE, _LOOKS = 0.25, 25  # seconds for a namespace to show up when it is as new as its first Job
-_STABLE, _LONGEST = 10, 10  # seconds after which a failure is the first one, and between failures
 _UNREADABLE = (  # what the client makes of files that are no kubeconfig and no token
     ConfigException, OSError, YAMLError, AttributeError, KeyError, TypeError, ValueError,
 )  # fmt: skip
@@ -47,10 +42,12 @@ _UNREADABLE = (  # what the client makes of files that are no kubeconfig and no 
 class ClusterError(Exception):
     """The API server cannot be asked, or refuses; the message says why."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, more: str = "") -> None:
         super().__init__(message)
         self.status = status
         """Of the answer; 0 if there was none."""
+        self.more = more
+        """How to go on with a list whose next page was asked for too late: a `continue`."""
 
 
 class Answer(NamedTuple):
@@ -114,19 +111,43 @@ class Cluster:
 
     def merge(self, path: str, body: Any) -> Any:
         """Write some fields of an object, and return all of it; items of lists are told by their names."""
-        return _answer(self._send("PATCH", path, {}, body)).body
+        return _answer(self._send("PATCH", path, {}, body, content=_MERGE)).body
 
-    def watch(self, path: str, version: str) -> BaseHTTPResponse:
+    def apply(self, path: str, body: Any, manager: str) -> Any:
+        """Have an object say what `body` says, by a server-side apply; make it if there is none."""
+        query = {"fieldManager": manager, "force": "true"}
+        return _answer(self._send("PATCH", path, query, body, content=_APPLY)).body
+
+    def delete(self, path: str, options: Any) -> None:
+        """Delete an object; `options` are DeleteOptions."""
+        _answer(self._send("DELETE", path, {}, options))
+
+    def now(self) -> datetime:
+        """Return the time of the API server, to the second."""
+        response = self._send("GET", "/version", {})
+        response.drain_conn()
+        try:
+            return parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError) as error:
+            raise ClusterError(f"the API server at {self.url} does not tell the time") from error
+
+    def watch(self, path: str, version: str) -> Stream:
         """Ask for what changes in a list after a version; `events` reads it."""
         seconds = random.randint(*_WATCHED)  # noqa: S311 - not all replicas shall come back at once
         options = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         return self._send("GET", path, {**options, "resourceVersion": version}, timeout=_SILENCE)
 
-    def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Any = None, timeout: Timeout = _TIMEOUT
+    def _send(  # noqa: PLR0913 - all but the first three have defaults
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any = None,
+        *,
+        content: str = "application/json",
+        timeout: Timeout = _TIMEOUT,
     ) -> BaseHTTPResponse:
         """Return an answer whose body has yet to be read."""
-        content = _MERGE if method == "PATCH" else "application/json"
         headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": _AGENT}
         headers |= self._credentials()
         url = f"{self.url}{path}?{urlencode(query)}" if query else f"{self.url}{path}"
@@ -136,7 +157,7 @@ class Cluster:
                 method, url, body=data, headers=headers, timeout=timeout, preload_content=False
             )
             if not 200 <= response.status < 300:
-                raise ClusterError(_refusal(response), response.status)
+                raise _refusal(response)
         except HTTPError as error:
             raise ClusterError(f"the API server at {self.url} does not answer: {error}") from error
         return response
@@ -150,103 +171,7 @@ class Cluster:
         return {"Authorization": token["value"]} if token and token["value"] else {}
 
 
-class Namespaces:
-    """The modes of all namespaces, which a thread keeps up to date."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.synced = False
-        """Whether all namespaces were listed once."""
-        self._cluster = cluster
-        self._modes: dict[str, Mode | None] = {}
-        self._odd: dict[str, str] = {}
-        """Labels that are no mode, which are told once."""
-        self._stopping = threading.Event()
-        self._stream: BaseHTTPResponse | None = None
-
-    def start(self) -> None:
-        """Start the thread; it ends with the process if not before."""
-        threading.Thread(target=self._run, name="namespaces", daemon=True).start()
-
-    def stop(self) -> None:
-        """Have the thread end soon."""
-        self._stopping.set()
-        if self._stream is not None:
-            with suppress(ValueError, RuntimeError, OSError):  # it has ended by itself
-                self._stream.shutdown()
-
-    async def mode(self, namespace: str) -> Mode | None:
-        """Return the mode that a namespace is labelled with; for one that does not show up soon, none."""
-        for _ in range(_LOOKS):
-            if namespace in self._modes:
-                break
-            await asyncio.sleep(_GRACE / _LOOKS)
-        return self._modes.get(namespace)
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                self._follow(self._list())
-            except ClusterError as error:
-                if not self._stopping.is_set():
-                    _LOG.warning("all namespaces have to be listed again: %s", error)
-            except Exception:  # noqa: BLE001 - without this thread, every mode would stay what it was
-                _LOG.exception("all namespaces have to be listed again, because of a bug")
-            failures = 0 if time.monotonic() - began > _STABLE else failures + 1
-            self._stopping.wait(pause(failures, 0, _LONGEST))
-
-    def _list(self) -> str:
-        """Read all namespaces, page by page, and return the version that they are of."""
-        modes: dict[str, Mode | None] = {}
-        query = {"limit": str(_PAGE)}
-        while True:
-            page = self._cluster.get(_NAMESPACES, **query)
-            modes.update((one["metadata"]["name"], self._labelled(one["metadata"])) for one in page["items"])
-            if not (more := page["metadata"].get("continue")):
-                break
-            query["continue"] = more
-        self._odd = {name: label for name, label in self._odd.items() if name in modes}
-        self._modes = modes
-        self.synced = True
-        return str(page["metadata"]["resourceVersion"])
-
-    def _follow(self, version: str) -> None:
-        """Take over changes, in one watch after the other, until one fails."""
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            self._stream = self._cluster.watch(_NAMESPACES, version)
-            with closing(self._stream):
-                if self._stopping.is_set():  # there was no stream yet to shut down
-                    return
-                for event in events(self._stream):
-                    metadata = event["object"]["metadata"]
-                    version = metadata["resourceVersion"]
-                    self._take_over(event["type"], metadata)
-            if time.monotonic() - began < 1:
-                raise ClusterError("the API server ends the watch at once")
-
-    def _take_over(self, change: str, metadata: Any) -> None:
-        if change == "DELETED":
-            self._modes.pop(metadata["name"], None)
-            self._odd.pop(metadata["name"], None)
-        elif change in ("ADDED", "MODIFIED"):
-            self._modes[metadata["name"]] = self._labelled(metadata)
-
-    def _labelled(self, metadata: Any) -> Mode | None:
-        """Return the mode of a label; who mistypes one wants to be on the safe side, and hears of it."""
-        name, label = metadata["name"], (metadata.get("labels") or {}).get(MODE_LABEL)
-        if label is None or label in MODES:
-            self._odd.pop(name, None)
-            return None if label is None else MODES[label]
-        if self._odd.get(name) != label:
-            self._odd[name] = label
-            known = ", ".join(MODES)
-            _LOG.warning("namespace %s: %s=%s is none of %s: enforcing", name, MODE_LABEL, label, known)
-        return Mode.ENFORCE
-
-
-def events(response: BaseHTTPResponse) -> Iterator[Any]:
+def events(response: Stream) -> Iterator[Any]:
     """Iterate over the changes that a watch tells, until the API server ends it."""
     rest = b""
     try:
@@ -278,12 +203,15 @@ def _answer(response: BaseHTTPResponse) -> Answer:
         raise ClusterError(f"the answer of the API server cannot be read: {error}") from error
 
 
-def _refusal(response: BaseHTTPResponse) -> str:
+def _refusal(response: BaseHTTPResponse) -> ClusterError:
     """Say why the API server refuses."""
+    told = f"the API server refuses ({response.status}"
     with suppress(orjson.JSONDecodeError, AttributeError):
-        if message := orjson.loads(response.data).get("message"):
-            return f"the API server refuses ({response.status}): {message}"
-    return f"the API server refuses ({response.status} {response.reason})"
+        status = orjson.loads(response.data)
+        if message := status.get("message"):
+            more = (status.get("metadata") or {}).get("continue") or ""
+            return ClusterError(f"{told}): {message}", response.status, more)
+    return ClusterError(f"{told} {response.reason})", response.status)
 
 
 def _unquoted(warning: str) -> str:

@@ -22,7 +22,8 @@ from webhook.server import Server, listen, loop_factory
 from webhook.settings import Settings, UserError
 
 if TYPE_CHECKING:
-    from webhook.cluster import Cluster, Namespaces
+    from webhook.cluster import Cluster
+    from webhook.namespaces import Namespaces
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 10.0
@@ -136,7 +137,7 @@ def _load_policy(settings: Settings, cluster: "Cluster | None", metrics: Metrics
 def _follow_namespaces(cluster: "Cluster | None") -> "Namespaces | None":
     if cluster is None:
         return None
-    from webhook.cluster import Namespaces
+    from webhook.namespaces import Namespaces
 
     namespaces = Namespaces(cluster)
     namespaces.start()

@@ -42,6 +42,9 @@ class Outcome(NamedTuple):
     successful: bool
     """The run did what it was asked to, whatever it found."""
 
+    audit: str = ""
+    """The last line of one: its objects are in a cluster, and stand where files of one line would."""
+
 
 def rendered(name: str, outcome: Outcome) -> str:
     """Write a report in the format of that name."""
@@ -80,6 +83,8 @@ def _plain(name: str, outcome: Outcome) -> str:
 
 def closing(outcome: Outcome) -> str:
     """Write the line that says what was looked at."""
+    if outcome.audit:
+        return outcome.audit
     if outcome.foretelling:
         return report.verdicts(outcome.totals)
     return report.summary(outcome.totals, fixing=outcome.fixing, ignoring=outcome.ignoring)

@@ -48,8 +48,11 @@ def _finding(suite: Element, found: Found, outcome: Outcome, cases: Counter[tupl
     """Add the case of a finding."""
     violation = found.violation
     name = f"{violation.rule}: {object_name(found)} {violation.place}".rstrip()
-    case = _case(suite, found.file, name, cases, found.line)
-    text = "\n".join(filter(None, (report.concise(found), fix_line(found))))
+    line, told_ = found.line, report.concise(found)
+    if outcome.audit:
+        line, told_ = 0, f"{violation.severity.label}[{violation.rule}] {report.visible(told(found))}"
+    case = _case(suite, found.file, name, cases, line)
+    text = "\n".join(filter(None, (told_, fix_line(found))))
     if violation.severity < outcome.fail_on:
         _text(SubElement(case, "system-out"), text)
         return

@@ -20,6 +20,8 @@ from lint.work import SHOWN_STDIN
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note", Severity.OFF: "none"}
 _PRECISION = {Class.SERVER: "very-high", Class.HOLE: "very-high", Class.PRACTICE: "high"}
+_LINE_HASH = "primaryLocationLineHash"
+"""What GitHub tells results apart by; its action makes it of the file, where there is one."""
 
 
 def sarif(outcome: Outcome) -> str:
@@ -27,6 +29,7 @@ def sarif(outcome: Outcome) -> str:
     known = {found.violation.rule for found in outcome.findings}
     rules = sorted((rule for rule in RULES if rule.id in known), key=lambda rule: rule.id)
     indexes = {rule.id: index for index, rule in enumerate(rules)}
+    names = ("jobwarden/v1", *((_LINE_HASH,) if outcome.audit else ()))
     driver = {
         "name": "Jobwarden",
         "version": VERSION,
@@ -38,7 +41,7 @@ def sarif(outcome: Outcome) -> str:
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(outcome)],
         "results": [
-            _result(found, indexes[found.violation.rule], f"{fingerprint}:{number}")
+            _result(found, indexes[found.violation.rule], dict.fromkeys(names, f"{fingerprint}:{number}"))
             for found, fingerprint, number in numbered(outcome.findings)
         ],
         "properties": {"summary": report.counts(outcome.totals)},
@@ -63,7 +66,7 @@ def _rule(rule: Rule[Any]) -> dict[str, Any]:
     }
 
 
-def _result(found: Found, index: int, fingerprint: str) -> dict[str, Any]:
+def _result(found: Found, index: int, fingerprints: dict[str, str]) -> dict[str, Any]:
     """Return a finding as a result."""
     violation = found.violation
     place = violation.place
@@ -81,7 +84,7 @@ def _result(found: Found, index: int, fingerprint: str) -> dict[str, Any]:
                 "logicalLocations": names,
             }
         ],
-        "partialFingerprints": {"jobwarden/v1": fingerprint},
+        "partialFingerprints": fingerprints,
         **_fixes(found),
         "properties": {"class": str(violation.class_), **_source(found), **_fix_properties(found)},
     }

@@ -1,9 +1,10 @@
 """A text as an editor has it: what the rules say of it, and where."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lint.compose import DocumentError
 from lint.document import Document, parse
+from lint.file import speaking_of
 from lint.linter import Located, check
 from lint.lsp.text import Lines, Span
 from lint.policy import Policy
@@ -19,6 +20,9 @@ class Part(NamedTuple):
     document: Document
     found: list[Located]
     """In the order of the text."""
+
+    alone: bool
+    """They rest on nothing else in the text."""
 
 
 class Unread(NamedTuple):
@@ -48,10 +52,13 @@ class Reading:
 
 
 def read(text: str, policy: Policy, encoding: str, before: Reading | None = None) -> Reading:
-    """Read all documents of a text that can hold a Job, but for those that are as they were before."""
+    """Read all documents of a text that can hold a Job, but for those that are as they were before.
+
+    Those are read again whose findings rest on others.
+    """
     reading = Reading(Lines(text, encoding), policy)
     old = before.parts if before and before.policy is policy else []
-    known_parts = {(part.document.text, part.document.json): part for part in old}
+    known_parts = {(part.document.text, part.document.json): part for part in old if part.alone}
     data = text.encode("utf-8", "surrogatepass")  # a lone surrogate is told as what cannot be read
     known, start = 0, 0
     for piece in pieces(data):
@@ -73,8 +80,15 @@ def read(text: str, policy: Policy, encoding: str, before: Reading | None = None
 
 def _part(piece: Piece, policy: Policy) -> Part:
     """Read a document, and check it."""
+    asked = set()
+
+    def beside(kind: str) -> list[Any]:
+        asked.add(kind)
+        return speaking_of(piece.whole, kind)
+
     document = parse(piece.text, json=piece.json)
-    return Part(0, document, check(document, policy))
+    document.beside = beside
+    return Part(0, document, check(document, policy), not asked)
 
 
 def _start_of(text: str, line: int) -> int:

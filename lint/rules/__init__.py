@@ -1,151 +1,126 @@
-"""The registry: every rule, in the order in which they look and their fixes are made."""
+"""The registry: every rule, in the order in which they look and their fixes are made.
 
-from typing import Any
+A run that asks few of them imports those alone: what decides on that stands in lint/rule_index.py.
+"""
 
-from lint.rule import Rule
-from lint.rules import (
-    active_deadline_missing,
-    active_deadline_too_long,
-    backoff_limit,
-    batch_placement,
-    batch_toleration,
-    concurrency_explicit,
-    concurrency_policy_invalid,
-    container_resources,
-    container_restart_unbounded,
-    cron_never_fires,
-    cron_syntax,
-    deadline_vs_backoff,
-    duplicate_key,
-    eviction_protection,
-    failure_policy_disruptions,
-    failure_policy_invalid,
-    failure_policy_semantics,
-    history_limits,
-    idempotency_declared,
-    image_provenance,
-    image_tag,
-    immutable_update,
-    index_without_indexed,
-    indexed_constraints,
-    init_container_hygiene,
-    managed_by_invalid,
-    metadata_invalid,
-    metrics_labels,
-    misplaced_field,
-    name_budget,
-    numeric_bounds,
-    onfailure_loses_logs,
-    onfailure_restart_budget,
-    parallelism_sanity,
-    partition_needs_indexed,
-    per_index_backoff,
-    per_index_onfailure,
-    placement_coherence,
-    pod_level_deadline,
-    pod_security,
-    priority_or_queue,
-    progress_logging,
-    recurring_as_cronjob,
-    remote_exec,
-    removed_api_version,
-    resources_coherence,
-    restart_policy_required,
-    sa_token,
-    schedule_pitfalls,
-    secret_literal,
-    selector_misuse,
-    shared_volume,
-    sidecar_blocks_completion,
-    single_writer,
-    spot_resilience,
-    starting_deadline,
-    success_policy_invalid,
-    suspended_orphan,
-    template_invalid,
-    timezone_explicit,
-    ttl_missing,
-    ttl_on_cron_template,
-    ttl_too_long,
-    ttl_too_short,
-    unused_suppression,
-    version_gated_field,
-    work_queue_shape,
-    wrong_type,
-)
+from collections.abc import Set as AbstractSet
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
-RULES: tuple[Rule[Any], ...] = (
+from lint.rule import Rule, Severity
+from lint.rule_index import INDEX
+
+_ORDER = (
     # The API server rejects it, or it can never work.
-    duplicate_key.RULE,
-    removed_api_version.RULE,
-    wrong_type.RULE,
-    misplaced_field.RULE,
-    version_gated_field.RULE,
-    name_budget.RULE,
-    metadata_invalid.RULE,
-    numeric_bounds.RULE,
-    cron_syntax.RULE,
-    cron_never_fires.RULE,
-    concurrency_policy_invalid.RULE,
-    restart_policy_required.RULE,
-    indexed_constraints.RULE,
-    success_policy_invalid.RULE,
-    failure_policy_invalid.RULE,
-    managed_by_invalid.RULE,
-    selector_misuse.RULE,
-    template_invalid.RULE,
-    immutable_update.RULE,
-    index_without_indexed.RULE,
+    "duplicate-key",
+    "removed-api-version",
+    "kind-misspelt",
+    "wrong-type",
+    "misplaced-field",
+    "version-gated-field",
+    "name-budget",
+    "metadata-invalid",
+    "numeric-bounds",
+    "cron-syntax",
+    "cron-never-fires",
+    "concurrency-policy-invalid",
+    "restart-policy-required",
+    "indexed-constraints",
+    "success-policy-invalid",
+    "failure-policy-invalid",
+    "managed-by-invalid",
+    "selector-misuse",
+    "template-invalid",
+    "immutable-update",
+    "index-without-indexed",
     # How often, how long, and for how long it stays.
-    backoff_limit.RULE,
-    onfailure_restart_budget.RULE,
-    onfailure_loses_logs.RULE,
-    per_index_onfailure.RULE,
-    per_index_backoff.RULE,
-    pod_level_deadline.RULE,
-    active_deadline_missing.RULE,
-    active_deadline_too_long.RULE,
-    deadline_vs_backoff.RULE,
-    container_restart_unbounded.RULE,
-    ttl_missing.RULE,
-    ttl_too_short.RULE,
-    ttl_too_long.RULE,
-    ttl_on_cron_template.RULE,
-    failure_policy_semantics.RULE,
-    failure_policy_disruptions.RULE,
-    work_queue_shape.RULE,
-    partition_needs_indexed.RULE,
-    parallelism_sanity.RULE,
-    suspended_orphan.RULE,
-    single_writer.RULE,
-    idempotency_declared.RULE,
-    recurring_as_cronjob.RULE,
+    "backoff-limit",
+    "onfailure-restart-budget",
+    "onfailure-loses-logs",
+    "per-index-onfailure",
+    "per-index-backoff",
+    "pod-level-deadline",
+    "active-deadline-missing",
+    "active-deadline-too-long",
+    "deadline-vs-backoff",
+    "container-restart-unbounded",
+    "ttl-missing",
+    "ttl-too-short",
+    "ttl-too-long",
+    "ttl-on-cron-template",
+    "failure-policy-semantics",
+    "failure-policy-disruptions",
+    "work-queue-shape",
+    "partition-needs-indexed",
+    "parallelism-sanity",
+    "suspended-orphan",
+    "single-writer",
+    "idempotency-declared",
+    "recurring-as-cronjob",
     # When a CronJob runs, and what stays of it.
-    schedule_pitfalls.RULE,
-    timezone_explicit.RULE,
-    starting_deadline.RULE,
-    concurrency_explicit.RULE,
-    history_limits.RULE,
+    "schedule-pitfalls",
+    "timezone-explicit",
+    "starting-deadline",
+    "concurrency-explicit",
+    "history-limits",
     # What its Pods need, and where they run.
-    container_resources.RULE,
-    resources_coherence.RULE,
-    batch_placement.RULE,
-    batch_toleration.RULE,
-    placement_coherence.RULE,
-    spot_resilience.RULE,
-    eviction_protection.RULE,
-    priority_or_queue.RULE,
-    image_tag.RULE,
-    image_provenance.RULE,
-    pod_security.RULE,
-    sa_token.RULE,
-    secret_literal.RULE,
-    remote_exec.RULE,
-    progress_logging.RULE,
-    metrics_labels.RULE,
-    sidecar_blocks_completion.RULE,
-    shared_volume.RULE,
-    init_container_hygiene.RULE,
+    "container-resources",
+    "resources-coherence",
+    "batch-placement",
+    "batch-toleration",
+    "placement-coherence",
+    "spot-resilience",
+    "eviction-protection",
+    "priority-or-queue",
+    "image-tag",
+    "image-provenance",
+    "pod-security",
+    "sa-token",
+    "secret-literal",
+    "remote-exec",
+    "exit-status-hidden",
+    "variable-not-expanded",
+    "progress-logging",
+    "metrics-labels",
+    "sidecar-blocks-completion",
+    "shared-volume",
+    "init-container-hygiene",
     # Last: it speaks of what the others found.
-    unused_suppression.RULE,
+    "unused-suppression",
 )
+
+
+class Head(NamedTuple):
+    """A rule that is not imported yet: what decides whether it is asked, under the names that Rule has."""
+
+    id: str
+    severity: Severity
+    strict: Severity | None
+    graver: bool
+    about: AbstractSet[str] | None
+
+    def load(self) -> Rule[Any]:
+        """Return the rule."""
+        return _load(self.id)
+
+
+@cache
+def _load(id_: str) -> Rule[Any]:
+    rule: Rule[Any] = import_module(f"lint.rules.{id_.replace('-', '_')}").RULE
+    return rule
+
+
+HEADS: tuple[Head | Rule[Any], ...] = tuple(
+    Head(id_, *INDEX[id_]) if id_ in INDEX else _load(id_) for id_ in _ORDER
+)
+"""All rules; imported is only one that `make reference` has yet to put into the index."""
+
+RULES: tuple[Rule[Any], ...]
+"""All rules; whoever asks for them imports all."""
+
+
+def __getattr__(name: str) -> tuple[Rule[Any], ...]:
+    if name == "RULES":
+        return tuple(map(_load, _ORDER))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

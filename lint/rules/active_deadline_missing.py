@@ -36,9 +36,7 @@ def check(job: Job, params: Deadline) -> Iterator[Finding]:
         )
     elif deadline.value is None:
         yield Finding(deadline.path, f"null is no deadline: {message}")
-    elif job.misplaced("activeDeadlineSeconds", job.pod):
-        yield Finding(deadline.path, message)
-    else:
+    elif not job.misplaced("activeDeadlineSeconds", job.pod):  # else see misplaced-field
         title = f"set activeDeadlineSeconds: {params.default}"
         yield Finding(deadline.path, message, Fix(title, (Set(deadline.path, params.default),)))
 
@@ -90,6 +88,18 @@ RULE = Rule(
                   activeDeadlineSeconds: 3600
                   template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: CronJob
+            spec:
+              schedule: "17 5 * * *"
+              activeDeadlineSeconds: 3600
+              jobTemplate:
+                spec:
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: "r:${TAG}"}]}}
+            """,  # misplaced-field, said once
         ),
     ),
     bad=(

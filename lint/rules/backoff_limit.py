@@ -28,7 +28,8 @@ def check(job: Job, params: BackoffLimit) -> Iterator[Finding]:
         if value is not None:
             yield from _shared_by_indexes(job, limit, value)
     elif limit.unset:
-        yield _not_chosen(job, limit, params)
+        if not job.misplaced("backoffLimit"):  # else see misplaced-field
+            yield _not_chosen(limit, params)
     elif value is None:
         return
     elif value > params.maximum:
@@ -41,11 +42,11 @@ def check(job: Job, params: BackoffLimit) -> Iterator[Finding]:
         yield Finding(limit.path, message, severity=Severity.INFO)
 
 
-def _not_chosen(job: Job, limit: View, params: BackoffLimit) -> Finding:
+def _not_chosen(limit: View, params: BackoffLimit) -> Finding:
     """Ask for a number, and set the policy's unless something is written already."""
     said = "null is no number of retries" if limit.value is None else "nobody says how many retries"
     fix = None
-    if limit.missing and not job.misplaced("backoffLimit"):
+    if limit.missing:
         fix = Fix(f"set backoffLimit: {params.default}", (Set(limit.path, params.default),))
     return Finding(limit.path, f"{said}: the API server takes 6, the policy {params.default}", fix)
 
@@ -148,6 +149,18 @@ RULE = Rule(
               backoffLimit: 4  # says the same as maxFailedIndexes
               template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
+        ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: CronJob
+            spec:
+              schedule: "17 5 * * *"
+              backoffLimit: 2
+              jobTemplate:
+                spec:
+                  template: {spec: {restartPolicy: Never, containers: [{name: report, image: "r:${TAG}"}]}}
+            """,  # misplaced-field, said once
         ),
     ),
     bad=(

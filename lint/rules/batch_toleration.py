@@ -28,13 +28,13 @@ def check(job: Job, params: Placement) -> Iterator[Finding]:
         return
     if any(_covers(one, params.toleration) for one in tolerations.items()):
         return
-    problem = "cannot run on the batch nodes: nothing tolerates"
-    if selected:
-        problem = "stay Pending: they select the batch nodes and do not tolerate"
     taint = _taint(params.toleration)
+    message = f"the Pods cannot run on the batch nodes: nothing tolerates the taint {taint}"
+    if selected:
+        message = f"the Pods select the batch nodes, which have the taint {taint} by the policy: tolerate it"
     edit = Set((*tolerations.path, len(tolerations)), dict(params.toleration))
     fix = None if tolerations.value is None else Fix(f"tolerate {taint}", (edit,))
-    yield Finding(tolerations.path, f"the Pods {problem} the taint {taint}", fix)
+    yield Finding(tolerations.path, message, fix)
 
 
 def _selects(pod: View, params: Placement) -> bool:

@@ -1,7 +1,8 @@
 """A schedule comes true, and not more often than once a minute.
 
 The API server accepts 31 February and a field of commas alone. The CronJob controller looks five years ahead,
-finds nothing, leaves an event `InvalidSchedule`, and never makes a Job.
+finds nothing, leaves an event `InvalidSchedule`, and never makes a Job. With `suspend: true` nothing is due
+anyway: such a CronJob is there to be started by hand, with `kubectl create job --from`.
 
 A Job's name has the minute of its run, so that there is at most one Job a minute: `@every 20s` is another way
 to write `* * * * *`. All `@every` count from the last run, or from when the CronJob was made: nobody can tell
@@ -25,6 +26,8 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
         return
     schedule = cron.parse(text)
     if cron.never_fires(schedule):
+        if job.object.at("spec", "suspend").as_bool():
+            return
         message = f"no time of the next 5 years fits {quoted(text)}, nor any later: no run is ever due"
         yield Finding(written.path, message)
     elif 0 < schedule.every < 60:
@@ -79,6 +82,7 @@ RULE = Rule(
         Good(_cronjob("* * * * *")),
         Good(_cronjob("@hourly")),
         Good(_cronjob("${SCHEDULE}")),
+        Good(_cronjob("0 0 31 2 *").replace("jobTemplate", "suspend: true\n  jobTemplate")),
     ),
     bad=(
         Bad(_cronjob("0 0 31 2 *")),

@@ -51,10 +51,8 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
 
 def _named(pod: View) -> bool:
     """Tell quickly whether the index is named anywhere: in most Pods it is not."""
-    try:
-        text = marshal.dumps(
-            pod.value, 2
-        )  # the fastest way to all strings; version 2 looks for no repetitions
+    try:  # the fastest way to all strings; version 2 looks for no repetitions
+        text = marshal.dumps(pod.value, 2)
     except ValueError:
         return True  # nested too deep for it
     return _NAME_BYTES in text or _KEY_BYTES in text

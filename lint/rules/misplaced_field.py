@@ -29,6 +29,7 @@ def check(job: Job, _params: None) -> Iterator[Finding]:
 def _finding(job: Job, cause: "Cause") -> Finding:
     """Say what is meant, if that is known."""
     from lint.validation.decode import suggestion  # of no use to a run that finds nothing
+    from lint.validation.fields import known
 
     *place, key = cause.path
     meant = suggestion(job.kind, tuple(place), str(key), job.minor)
@@ -36,6 +37,10 @@ def _finding(job: Job, cause: "Cause") -> Finding:
         return refusal(cause, f": Kubernetes knows it from 1.{meant.since} on")
     if meant.until:
         return refusal(cause, f": Kubernetes knew it until 1.{meant.until}")
+    if job.kind == "Job" and place == ["spec"] and key in known("v1.CronJobSpec", job.minor):
+        return refusal(cause, ": it belongs to the spec of a CronJob, a Job runs once")
+    if place == [] and key in ("name", "generateName"):
+        meant = meant._replace(place=("metadata", str(key)), spelling="")
     if meant.spelling:
         target: Path = (*place, meant.spelling)
         fix = _moved(job, cause.path, target, f"rename it to {meant.spelling}")
@@ -160,6 +165,27 @@ RULE = Rule(
               flavour: large
               template:
                 spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}
+            """,
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            name: report
+            spec:
+              schedule: "17 5 * * *"
+              template:
+                spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              schedule: "17 5 * * *"
+              template:
+                spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}
+            metadata:
+              name: report
             """,
         ),
     ),

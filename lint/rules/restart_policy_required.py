@@ -4,7 +4,7 @@ Left out it means Always, which is for Pods that must not end, and the API serve
 a Pod for each try, and the Pods of failed tries stay with their logs; OnFailure starts the container again in
 the same Pod, which is deleted with its logs when the Job fails.
 
-A native sidecar's `restartPolicy: Always` is another field. OnFailure beside a podFailurePolicy is for
+That of a container is another field, which native sidecars have. OnFailure beside a podFailurePolicy is for
 failure-policy-invalid to say.
 """
 
@@ -28,16 +28,20 @@ class Params(NamedTuple):
 def check(job: Job, params: Params) -> Iterator[Finding]:
     policy = job.pod.at("restartPolicy")
     for cause in job.causes("restart-policy-required")[-1:]:  # the server may say it twice
-        mend = (
-            f"; {_PROBLEMS.get(policy.value, 'left out means Always')}"
-            if cause.type == "Required value"
-            else ""
-        )
+        mend = f"; {_problem(job)}" if cause.type == "Required value" else ""
         fix = None
         if policy.value is not None and not job.misplaced("restartPolicy", job.pod):
             chosen = _chosen(job, params)
             fix = Fix(f"set restartPolicy: {chosen}", (Set(policy.path, chosen),), safe=False)
         yield refusal(cause, mend, fix)
+
+
+def _problem(job: Job) -> str:
+    """Say what the server takes for Always."""
+    policy = job.pod.at("restartPolicy")
+    if policy.unset and any(container.at("restartPolicy").given for container in job.containers):
+        return "that of a container is another field: write it beside containers"
+    return _PROBLEMS.get(policy.value, "left out means Always")
 
 
 def _chosen(job: Job, params: Params) -> str:
@@ -244,6 +248,36 @@ RULE = Rule(
               template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
             params=Params(default="OnFailure"),
+        ),
+        Bad(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  containers:
+                    - name: report
+                      image: report:1.4
+                      restartPolicy: Never
+            """,
+            fixed="""\
+            apiVersion: batch/v1
+            kind: Job
+            metadata:
+              name: report
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  containers:
+                    - name: report
+                      image: report:1.4
+                      restartPolicy: Never
+            """,
+            minor=37,
         ),
     ),
 )

@@ -2,8 +2,8 @@
 
 Where day of month and day of week are both restricted, one of them is enough: `0 0 1-7 * 1` is not the first
 Monday of a month but each Monday, and each of the days 1 to 7. With `*` as its minute, `* 3 * * *` runs 60
-times from 3 o'clock on. A step knows nothing beyond its field: `*/90` is minute 0 of every hour. These are
-warned of; what follows is noted.
+times from 3 o'clock on, and `* */1 * * *` each minute, not each hour. A step knows nothing beyond its field:
+`*/90` is minute 0 of every hour. These are warned of; what follows is noted.
 
 - `*/45` is minutes 0 and 45, and the gaps are 45 and 15 minutes.
 - Months without a day 31 have no run on it.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lint.edit import Set
 from lint.job import Job
+from lint.memo import remembered
 from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, quoted
 from lint.schedule import period_of, schedule_of
 
@@ -71,12 +72,12 @@ def check(job: Job, params: Params) -> Iterator[Finding]:
         return
     noted = filter(None, (*odd, _changing_clocks(job, schedule)))
     yield from (Finding(path, message, severity=Severity.INFO) for message in noted)
-    if schedule.minutes == 1:
+    if schedule.minutes == 1 and (schedule.days & _STAR or period_of(job)):  # else see cron-never-fires
         message = "everybody's CronJobs start at minute 0, and wait for each other: take another minute"
         yield Finding(path, message, _spread(job, text), severity=Severity.INFO)
 
 
-@lru_cache(1024)  # most CronJobs have the schedule of another
+@remembered(1024)  # most CronJobs have the schedule of another
 def _seen(text: str, schedule: "Schedule") -> tuple[str, ...]:
     """Say what is surely not meant, and then what may not be."""
     words = _words(text)
@@ -107,7 +108,7 @@ def _days(schedule: "Schedule", words: list[str]) -> str:
 def _each_minute(schedule: "Schedule", words: list[str]) -> str:
     """Find hours alone that are filled with runs."""
     hours = schedule.hours & _HOURS
-    if words[0] not in ("*", "?") or hours & (hours >> 1 | hours >> 23):
+    if words[0] not in ("*", "?") or (words[1] != "*/1" and hours & (hours >> 1 | hours >> 23)):
         return ""
     better = quoted(" ".join(("17", *words[1:])))
     return f"minute {words[0]} is each of 60 in hour {words[1]}: write one, such as {better}"
@@ -258,7 +259,7 @@ RULE = Rule(
         Good(_cronjob("17 3 28-31 * *")),  # the script looks for the last day
         Good(_cronjob("17 3 31 1,12 *")),
         Good(_cronjob("17 3 29 2 *")),
-        Good(_cronjob("17 3 31 2 *")),  # cron-never-fires
+        Good(_cronjob("0 3 31 2 *")),  # cron-never-fires
         Good(_cronjob("@every 90m")),
         Good(_cronjob("${SCHEDULE}")),
         Good(_cronjob("17 1 * * *", _BERLIN)),
@@ -277,6 +278,7 @@ RULE = Rule(
         Bad(_cronjob("17 3 1-7 * 1", image="args: [--all]")),  # a patch
         Bad(_cronjob("* 3 * * *")),
         Bad(_cronjob("* */2 * * *")),
+        Bad(_cronjob("* */1 * * *")),  # who writes a step of hours wants one run in each
         Bad(_cronjob("*/90 * * * *")),
         Bad(_cronjob("17 */36 * * *")),
         Bad(_cronjob("17 3 */32 * *")),

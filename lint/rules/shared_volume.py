@@ -16,6 +16,7 @@ from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
 from lint.view import View
 
+_CLAIM = "PersistentVolumeClaim"
 _SHARED = ("ReadWriteMany", "ReadOnlyMany")
 _ALONE = "ReadWriteOncePod"
 
@@ -45,12 +46,12 @@ def _at_a_time(job: Job) -> int:
 def _modes(job: Job, name: str) -> set[Any]:
     """Return the access modes of a claim that stands beside the Job; none where it is not known."""
     namespace = job.metadata.at("namespace").value
-    for value in job.beside() if name else ():
+    for value in job.beside(_CLAIM) if name else ():
         root = View(value)
         for tree in (root, *root.at("items").items()):
             metadata = tree.at("metadata")
             known = (tree.at("kind").value, metadata.at("name").value, metadata.at("namespace").value)
-            if known == ("PersistentVolumeClaim", name, namespace):
+            if known == (_CLAIM, name, namespace):
                 return {mode.as_str() for mode in tree.at("spec", "accessModes").items()}
     return set()
 

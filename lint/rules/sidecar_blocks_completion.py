@@ -18,7 +18,7 @@ from lint.job import Job
 from lint.rule import Bad, Class, Finding, Good, Rule, Severity
 from lint.view import View
 
-_ENDED = r"(?i)quit|kill|shutdown|linkerd-await|scuttle"
+_ENDED = r"(?i)quit|kill|shutdown|linkerd-await|scuttle|kubexit"
 """What ends a helper from another container."""
 
 _ENDS = r"(?i)exit(?!-zero)|terminat|(?:^|\s)timeout\s|\[ |\[\[|validate|dry-run|--version"

@@ -30,9 +30,7 @@ def check(job: Job, params: TTL) -> Iterator[Finding]:
         yield Finding(ttl.path, message, severity=Severity.INFO)
     elif ttl.value is None:
         yield Finding(ttl.path, f"{message}: null is no time to live")
-    elif job.misplaced("ttlSecondsAfterFinished"):
-        yield Finding(ttl.path, message)
-    else:
+    elif not job.misplaced("ttlSecondsAfterFinished"):  # else see misplaced-field
         title = f"set ttlSecondsAfterFinished: {params.default}"
         yield Finding(ttl.path, message, Fix(title, (Set(ttl.path, params.default),)))
 
@@ -116,6 +114,18 @@ RULE = Rule(
               template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,
         ),
+        Good(
+            """\
+            apiVersion: batch/v1
+            kind: Job
+            spec:
+              template:
+                spec:
+                  restartPolicy: Never
+                  ttlSecondsAfterFinished: 3600
+                  containers: [{name: report, image: "report:${TAG}"}]
+            """,  # misplaced-field, said once
+        ),
     ),
     bad=(
         Bad(
@@ -171,7 +181,7 @@ RULE = Rule(
             """\
             apiVersion: batch/v1
             kind: Job
-            metadata: {annotations: {argocd.argoproj.io/tracking-id: "shop:batch/Job:shop/report"}}
+            metadata: {annotations: {argocd.argoproj.io/sync-wave: "2"}}
             spec:
               template: {spec: {restartPolicy: Never, containers: [{name: report, image: report:1.4}]}}
             """,

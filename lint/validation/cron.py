@@ -7,10 +7,10 @@ Kubernetes adds that there is no `TZ` in a schedule (`validateScheduleFormat` of
 import re
 from calendar import monthrange
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from lint.memo import remembered
 from lint.validation.golang import GoError, duration, integer
 from lint.validation.zones import load_fault
 
@@ -104,7 +104,7 @@ def parse(text: str) -> Schedule:
     return read
 
 
-@lru_cache(1024)  # a CronJob is looked at by several rules, and at each of its updates
+@remembered(1024)  # a CronJob is looked at by several rules, and at each of its updates
 def _read(text: str) -> Schedule | str:
     """Read a schedule, or say why that is impossible."""
     try:

@@ -121,21 +121,24 @@ def _inside(tree: Any, path: Path) -> dict[str, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _gated(value: Any, fields: _Tree, path: Path, gated: list[tuple[Path, dict[str, Any]]]) -> None:
+def _gated(
+    value: dict[str, Any], fields: _Tree, path: Path, gated: list[tuple[Path, dict[str, Any]]]
+) -> None:
     """Collect the places of the fields that are there, each with the map that it is in."""
-    if "*" in fields:
-        fields = fields["*"]
-        for index, item in enumerate(value) if isinstance(value, list) else ():
-            if isinstance(item, dict) and not fields.keys().isdisjoint(item):
-                _gated(item, fields, (*path, index), gated)
-    elif isinstance(value, dict):
-        for key, inner in fields.items():
-            if value.get(key) is None:
-                continue
-            if inner:
-                _gated(value[key], inner, (*path, key), gated)
-            else:
-                gated.append(((*path, key), value))
+    for key, inner in fields.items():
+        below = value.get(key)
+        if below is None:
+            continue
+        if not inner:
+            gated.append(((*path, key), value))
+        elif "*" not in inner:
+            if isinstance(below, dict) and not inner.keys().isdisjoint(below):
+                _gated(below, inner, (*path, key), gated)
+        elif isinstance(below, list):
+            of_item = inner["*"]
+            for index, item in enumerate(below):
+                if isinstance(item, dict) and not of_item.keys().isdisjoint(item):
+                    _gated(item, of_item, (*path, key, index), gated)
 
 
 def _image_volumes(pod: dict[str, Any], place: Path) -> Iterator[Path]:

@@ -1,9 +1,9 @@
 """What the server says of the environment of a container, and of fields that a container refers to."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
+from lint.memo import remembered
 from lint.path import Path, dotted
 from lint.quantity import parse
 from lint.validation.cause import Cause, invalid, not_found, required, unsupported
@@ -96,7 +96,7 @@ def _plain(entry: Struct, source: Any) -> bool:
     return False
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _exists(name: str, key: str) -> bool:
     """Tell whether a ConfigMap or Secret of that name may have that key."""
     return bool(key) and not dns_subdomain(name) and not config_key(key)

@@ -3,7 +3,6 @@
 They stand in fields.json, which tools/fields.py makes.
 """
 
-import json
 from functools import cache
 from typing import NamedTuple
 
@@ -41,6 +40,8 @@ class Table(NamedTuple):
 @cache
 def table() -> Table:
     """Read the table."""
+    import json  # few runs meet an object that is not plain
+
     with open(f"{__file__.rpartition('.')[0]}.json", encoding="utf-8") as file:
         content = json.load(file)
     structs = {

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from lint.memo import remembered
 from lint.path import Path
 from lint.quantity import parse
 from lint.validation.cause import Cause
@@ -84,7 +85,7 @@ def kind_of(go: str, minor: int) -> Kind:
     if go.startswith("[]"):
         return _list(go, minor)
     if go.startswith("map["):
-        return _map(go, kind_of(go.partition("]")[2], minor))
+        return _map(go, minor)
     return _SCALARS[go]
 
 
@@ -139,6 +140,11 @@ def _read_int_or_string(value: Any, place: Place, found: Found) -> Any:
     return value
 
 
+@remembered(1024)  # the same few come again and again
+def _is_quantity(text: str) -> bool:
+    return parse(text) is not None
+
+
 _SCALARS = {
     "string": _scalar("string", lambda value: type(value) is str),
     "bool": _scalar("bool", lambda value: type(value) is bool),
@@ -147,7 +153,7 @@ _SCALARS = {
     "resource.Quantity": Kind(
         "0",
         lambda value: (
-            parse(value) is not None
+            _is_quantity(value)
             if type(value) is str
             else type(value) is int and -(1 << 63) <= value < 1 << 63
         ),
@@ -167,11 +173,16 @@ _PYTHON: dict[str, type] = {"string": str, "bool": bool}
 
 def _list(go: str, minor: int) -> Kind:
     """Make the kind of a list."""
-    inner = go.removeprefix("[]")
-    zero, fits_item, read_item = kind_of(inner, minor)
+    zero, fits_item, read_item = kind_of(go.removeprefix("[]"), minor)
+    exact = _exact(go.removeprefix("[]"))
 
     def fits(value: Any) -> bool:
-        return type(value) is list and all(map(fits_item, value))
+        if type(value) is not list:
+            return False
+        for one in value:  # noqa: SIM110 - `all` costs thrice as much
+            if type(one) is not exact and (exact or not fits_item(one)):
+                return False
+        return True
 
     def read(value: Any, place: Place, found: Found) -> Any:
         if type(value) is not list:
@@ -182,15 +193,21 @@ def _list(go: str, minor: int) -> Kind:
             for index, one in enumerate(value)
         ]
 
-    return Kind([], _list_fits(inner, minor) if inner in table().structs else fits, read)
+    return Kind([], fits, read)
 
 
-def _map(go: str, item: Kind) -> Kind:
+def _map(go: str, minor: int) -> Kind:
     """Make the kind of a map with any keys."""
-    zero, fits_item, read_item = item
+    zero, fits_item, read_item = kind_of(go.partition("]")[2], minor)
+    exact = _exact(go.partition("]")[2])
 
     def fits(value: Any) -> bool:
-        return type(value) is dict and all(map(fits_item, value.values()))
+        if type(value) is not dict:
+            return False
+        for one in value.values():  # noqa: SIM110 - `all` costs thrice as much
+            if type(one) is not exact and (exact or not fits_item(one)):
+                return False
+        return True
 
     def read(value: Any, place: Place, found: Found) -> Any:
         if type(value) is not dict:
@@ -206,14 +223,22 @@ def _map(go: str, item: Kind) -> Kind:
 
 def _struct(go: str, minor: int) -> Kind:
     """Make the kind of a struct."""
-    name = go.rpartition(".")[2]
-    fields, fits = known(go, minor), _list_fits(go, minor)
+    name, expected = go.rpartition(".")[2], _Expected(go, minor)
+
+    def fits(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        for key, one in value.items():
+            check = expected[key]
+            if type(one) is not check and (type(check) is type or not check(one)):
+                return False
+        return True
 
     def read(value: Any, place: Place, found: Found) -> Any:
         if type(value) is not dict:
             found.mistyped(value, place, go)
             return value
-        result = {}
+        result, fields = {}, known(go, minor)
         for key, one in value.items():
             path = (*place.path, key)
             if key not in fields:
@@ -224,7 +249,7 @@ def _struct(go: str, minor: int) -> Kind:
                 result[key] = one if kind.fits(one) else kind.read(one, inner, found)
         return result
 
-    return Kind({}, lambda value: fits([value]), read)
+    return Kind({}, fits, read)
 
 
 def _written(key: str, field: Field, minor: int) -> str:
@@ -237,46 +262,29 @@ def _joined(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)[1:]
 
 
-def _checks(go: str, minor: int) -> tuple[dict[str, type], dict[str, Callable[[Any], bool]]]:
-    """Return the Python types of the fields that need no other look, and how to look at the others."""
-    simple: dict[str, type] = {}
-    others: dict[str, Callable[[Any], bool]] = {}
-    for key, field in known(go, minor).items():
-        basic = table().named.get(field.type, field.type)
-        if basic in _PYTHON:
-            simple[key] = _PYTHON[basic]
-        else:
-            others[key] = _later(field.type, minor, others, key)
-    return simple, others
+class _Expected(dict[str, Callable[[Any], bool]]):
+    """What the fields of a struct may be, each found out when it is first seen: few objects have many.
+
+    A value is a Python type where nothing else matters, or tells whether a value fits.
+    """
+
+    def __init__(self, go: str, minor: int) -> None:
+        super().__init__()
+        self._go, self._minor = go, minor
+
+    def __missing__(self, key: str) -> Callable[[Any], bool]:
+        field = table().structs[self._go].get(key)
+        if field is None or not field.known(self._minor):
+            return _never
+        self[key] = _exact(field.type) or kind_of(field.type, self._minor).fits
+        return self[key]
 
 
-def _later(go: str, minor: int, checks: dict[str, Callable[[Any], bool]], key: str) -> Callable[[Any], bool]:
-    """Look at a value by a kind that is made when the first is seen: few objects have more than a few."""
-    if go in _SCALARS:
-        return _SCALARS[go].fits
-
-    def fits(value: Any) -> bool:
-        checks[key] = kind_of(go, minor).fits
-        return checks[key](value)
-
-    return fits
+def _never(_: Any) -> bool:
+    """Refuse any value: nobody knows the field."""
+    return False
 
 
-def _list_fits(go: str, minor: int) -> Callable[[Any], bool]:
-    """Look at a list of structs: most of an object are those, hence without a call for each."""
-    simple, others = _checks(go, minor)
-
-    def fits(value: Any) -> bool:
-        if type(value) is not list:
-            return False
-        for item in value:
-            if type(item) is not dict:
-                return False
-            for key, one in item.items():
-                if type(one) is not simple.get(key):
-                    check = others.get(key)
-                    if check is None or not check(one):
-                        return False
-        return True
-
-    return fits
+def _exact(go: str) -> type | None:
+    """Return the Python type that all values of a Go type have, if that is all there is to them."""
+    return _PYTHON.get(table().named.get(go, go))

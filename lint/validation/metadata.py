@@ -21,7 +21,9 @@ RANDOM: Final = "xxxxx"
 ANNOTATIONS_LIMIT: Final = 256 * 1024
 """In bytes, keys and values together."""
 
-_GENERATED_LIMIT = 58
+GENERATED_LIMIT: Final = 58
+"""How many bytes of a `generateName` are kept."""
+
 _INDEXED_OWNERS = 37
 """The first minor that tells the index of an owner."""
 
@@ -34,7 +36,7 @@ def name_of(metadata: Struct) -> str:
     name, base = text(metadata, "name"), text(metadata, "generateName")
     if name or not base:
         return name
-    return base.encode("utf-8", "surrogatepass")[:_GENERATED_LIMIT].decode("utf-8", "replace") + RANDOM
+    return base.encode("utf-8", "surrogatepass")[:GENERATED_LIMIT].decode("utf-8", "replace") + RANDOM
 
 
 def name_path(metadata: Struct) -> Path:

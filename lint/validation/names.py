@@ -5,7 +5,8 @@ k8s.io/apimachinery/pkg/util/validation/validation.go and its content package.
 """
 
 import re
-from functools import lru_cache
+
+from lint.memo import remembered
 
 SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -89,7 +90,7 @@ def label_value(text: str) -> list[str]:
     return longer(text, 63, "bytes") + ([] if re.fullmatch(_VALUE, text) else [_VALUE_TEXT])
 
 
-@lru_cache(1024)  # the same few come again and again
+@remembered(1024)  # the same few come again and again
 def _is_short_key(text: str) -> bool:
     """Tell whether a key is valid, and so short that no part is too long."""
     return len(text) <= 63 and re.fullmatch(f"({SUBDOMAIN}/)?{_QUALIFIED}", text) is not None

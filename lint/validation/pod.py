@@ -29,7 +29,7 @@ def pod(pod: Struct, at: Path, minor: int) -> Iterator[Cause]:
         yield required((*at, "terminationGracePeriodSeconds"))
     if not pod.get("dnsPolicy"):
         yield required((*at, "dnsPolicy"))
-    for key, check in _CHECKS.items():
+    for key, check in CHECKS.items():
         value = pod.get(key)
         if value is not None and value != _FILLED.get(key):
             yield from check(pod, at, minor)
@@ -100,7 +100,7 @@ def _ephemeral_containers(pod: Struct, at: Path, _: int) -> Iterator[Cause]:
         yield forbidden((*at, "ephemeralContainers"), "ephemeral containers not allowed in pod template")
 
 
-_CHECKS: Final[dict[str, _Check]] = {
+CHECKS: Final[dict[str, _Check]] = {
     "volumes": _in("volumes", "volumes"),
     "resourceClaims": _in("claims", "resource_claims"),
     "resources": _in("pod_resources", "pod_resources"),

@@ -2,9 +2,9 @@
 
 import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_UP, Context, Decimal
-from functools import lru_cache
 from typing import Any
 
+from lint.memo import remembered
 from lint.quantity import parse
 
 _THOUSANDTH = Decimal("0.001")
@@ -29,7 +29,7 @@ def kept(value: Any) -> Decimal | None:
     return _kept(value) if isinstance(value, (str, int, float)) else None
 
 
-@lru_cache(1024, typed=True)
+@remembered(1024)
 def _kept(value: str | float) -> Decimal | None:
     number = parse(value)
     if number is None or _exponent(number) >= -3:

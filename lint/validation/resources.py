@@ -12,7 +12,7 @@ from lint.validation.names import dns_label, qualified_name
 from lint.validation.quantities import counted, is_whole, kept, written
 from lint.validation.tree import Struct, struct, structs, text
 
-_NATIVE = ("cpu", "memory", "ephemeral-storage")
+NATIVE = frozenset(("cpu", "memory", "ephemeral-storage"))
 _COMPUTED = ("cpu", "memory")
 _HUGE = "hugepages-"
 _STANDARD = frozenset(
@@ -32,7 +32,7 @@ def resources(value: Struct, claims: AbstractSet[str], at: Path) -> Iterator[Cau
     limits, requests = struct(value, "limits"), struct(value, "requests")
     for key, quantity in limits.items():
         number = kept(quantity)
-        if number is not None and (number < 0 or key not in _NATIVE):
+        if number is not None and (number < 0 or key not in NATIVE):
             yield from _entry(key, quantity, number, (*at, "limits", key))
     if requests:
         yield from _requests(requests, limits, at)
@@ -48,7 +48,7 @@ def _requests(requests: Struct, limits: Struct, at: Path) -> Iterator[Cause]:
         number = kept(quantity)
         if number is None:
             continue
-        if number < 0 or key not in _NATIVE:
+        if number < 0 or key not in NATIVE:
             yield from _entry(key, quantity, number, (*at, "requests", key))
         if key in limits:
             limit = kept(limits[key])
@@ -66,7 +66,7 @@ def _only_pages(keys: AbstractSet[str]) -> bool:
 
 def _entry(key: str, quantity: Any, number: Decimal, at: Path) -> Iterator[Cause]:
     """Check the name of a resource, and the amount by itself."""
-    if key not in _NATIVE:
+    if key not in NATIVE:
         yield from _name(key, at)
     if number < 0:
         yield invalid(at, written(quantity, number), "must be greater than or equal to 0")
@@ -110,7 +110,7 @@ def _of_pages(key: str, quantity: Any, number: Decimal) -> bool:
 
 def _shared(key: str) -> bool:
     """Tell whether containers may use more of a resource than they request."""
-    return key in _NATIVE or (("/" not in key or "kubernetes.io/" in key) and not key.startswith(_HUGE))
+    return key in NATIVE or (("/" not in key or "kubernetes.io/" in key) and not key.startswith(_HUGE))
 
 
 def _above(key: str, request: tuple[Any, Decimal], limit: tuple[Any, Decimal], at: Path) -> Cause:

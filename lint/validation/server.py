@@ -1,6 +1,7 @@
 """The verdict of the API server on a whole object, and which lint rule speaks of each cause.
 
-It goes the way of the server: decode, fill in the defaults, drop what is switched off, validate.
+It goes the way of the server: decode, fill in the defaults, drop what is switched off, validate. Most objects
+are spared it: see lint.validation.plain.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from lint.validation.containers import containers
 from lint.validation.decode import Decoded, decode
 from lint.validation.dropping import dropped, without
 from lint.validation.failure_policy import failure_policy
+from lint.validation.plain import is_plain
 from lint.validation.pod import pod
 from lint.validation.success_policy import panics, success_policy
 from lint.validation.tree import Struct, struct
@@ -45,6 +47,8 @@ class Rejection(NamedTuple):
 
 def rejection(tree: Struct, minor: int) -> Rejection | None:
     """Say why `kubectl create -f` fails for a Job or CronJob; None: it does not."""
+    if is_plain(tree, minor):
+        return None
     decoded = decode(tree, minor)
     if decoded.causes:
         return Rejection(400, tuple(_unread(decoded)), decoded.status_message(tree["kind"]))
@@ -56,6 +60,8 @@ def all_found(tree: Struct, minor: int, kept: Struct | None = None) -> Iterator[
 
     `kept` is the object with its defaults, without what is dropped, where somebody has it already.
     """
+    if is_plain(tree, minor):
+        return
     decoded = decode(tree, minor)
     yield from _unread(decoded)
     if not decoded.wrong:

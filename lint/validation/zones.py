@@ -5,8 +5,10 @@ of the machine that we run on stand for both: a name that they do not have may b
 """
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
+
+from lint.memo import remembered
 
 LOCAL: Final = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
 """What is said of `Local`, in any case."""
@@ -38,7 +40,7 @@ def meant(name: str) -> str:
     return _by_likeness().get(_likeness(name), "")
 
 
-@lru_cache(1024)  # a CronJob is looked at by several rules, and at each of its updates
+@remembered(1024)  # a CronJob is looked at by several rules, and at each of its updates
 def load_fault(name: str) -> str:
     """Say why Go cannot load a zone; empty if it can, or if there are no zone files here to tell."""
     if name in ("", "UTC", "Local"):

@@ -7,6 +7,9 @@ import pytest
 
 from lint.compose import DocumentError
 from lint.document import parse
+from lint.linter import check
+from lint.policy import Policy
+from lint.rule import Class
 from lint.validation.server import rejection
 
 if TYPE_CHECKING:
@@ -190,6 +193,28 @@ def test_a_manifest_has_the_verdict_that_kubectl_shows(
 
     ours = foretold(TEXT_OF[name], apiserver.minor)
     assert parts(ours) == parts(said) or (said == UNREAD and ours)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("kind: Job", "kind: job", 'no kind "job" is registered for version "batch/v1"'),
+        ("kind: Job", "kind: Jobs", 'no matches for kind "Jobs" in version "batch/v1"'),
+        ("batch/v1", "v1", 'no matches for kind "Job" in version "v1"'),
+        ("batch/v1", "apps/v1", 'no matches for kind "Job" in version "apps/v1"'),
+        ("batch/v1", "batch/v1beta1", 'no matches for kind "Job" in version "batch/v1beta1"'),
+        ("apiVersion: batch/v1\n", "", "apiVersion not set"),
+    ],
+)
+def test_what_is_no_job_is_sent_nowhere(apiserver: "ApiServer", old: str, new: str, told: str) -> None:
+    text = manifest("backoffLimit", "1").replace(old, new, 1).replace("CASE", "example")
+
+    (found,) = (one for one in check(parse(text), Policy()) if one.violation.class_ == Class.SERVER)
+    done = apiserver.kubectl("create", "--dry-run=server", "--filename=-", stdin=text)
+
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert found.violation.message.startswith(f"{told}: ")
 
 
 def parts(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What a Job or CronJob will do: its Pods, retries, limits, end, cleaning up and next runs."""
