@@ -17,7 +17,7 @@ def policy_of(options: argparse.Namespace) -> "Policy":
 
     path = options.policy or find_policy(options.paths)
     policy = read_policy(path) if path else Policy()
-    selected, ignored = _ids(options.select), _ids(options.ignore)
+    selected, ignored = ids(options.select), ids(options.ignore)
     minor = minor_of(options.kubernetes_version) if options.kubernetes_version else policy.minor
     stored = _stored(options.against) if options.against else {}
     return policy.narrowed(selected, ignored, minor, stored, _least(options))
@@ -99,7 +99,7 @@ def find_policy(paths: list[str]) -> str | None:
         folder = above
 
 
-def _ids(texts: list[str] | None) -> frozenset[str]:
+def ids(texts: list[str] | None) -> frozenset[str]:
     """Return the rule ids of an option."""
     return frozenset(rule_of(name).id for text in texts or () for name in text.replace(",", " ").split())
 

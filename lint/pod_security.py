@@ -32,7 +32,7 @@ SYSCTLS = {
 }
 """The sysctls that are allowed, and the minor from which on."""
 
-PROC_MOUNTS, PROBED_HOSTS, USER_NAMESPACES = 33, 34, 35
+_PROC_MOUNTS, _PROBED_HOSTS, USER_NAMESPACES = 33, 34, 35
 """The first minors that know `procMount`, refuse hosts of probes, and are milder in user namespaces."""
 
 REFUSED_VOLUMES = (
@@ -94,7 +94,7 @@ def baseline(job: Job, *, restricted: bool = False) -> Iterator[Offence]:
 def _unmasked(job: Job, context: View, *, restricted: bool) -> Iterator[Offence]:
     """Find a container that sees all of /proc."""
     mount = context.at("procMount")
-    if mount.value != "Unmasked" or job.minor < PROC_MOUNTS:
+    if mount.value != "Unmasked" or job.minor < _PROC_MOUNTS:
         return
     if restricted or not _has_own_users(job):
         yield Offence("procMount", mount, "procMount: Unmasked")
@@ -167,7 +167,7 @@ def _network(container: View, minor: int) -> Iterator[Offence]:
         number = port.at("hostPort").as_int()
         if number:
             yield Offence("hostPort", port.at("hostPort"), f"hostPort {number}")
-    for steps in _HANDLERS if minor >= PROBED_HOSTS else ():
+    for steps in _HANDLERS if minor >= _PROBED_HOSTS else ():
         for kind in ("httpGet", "tcpSocket"):
             host = container.at(*steps, kind, "host")
             if host.as_str() and not host.placeholder:

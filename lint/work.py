@@ -3,14 +3,15 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from lint import crash
 from lint.file import Changing, Foretelling, Inspected, Task, inspect, inspect_parts
 from lint.policy import Policy
 from lint.source import may_hold_a_job, pieces
+from lint.together import blocks, processors, together
 from lint.walk import STDIN, Entry, Rendered, Unreadable
 
 SHOWN_STDIN = "<stdin>"
@@ -23,15 +24,9 @@ _MANY_DOCUMENTS = 100
 _FILES = 32
 _DOCUMENTS = 8
 """So many are done in one go."""
-_TICKETS = 4096
-"""A pipe has room for so many bytes everywhere."""
 
 _OFTEN = 100
 """So many files later at the latest, somebody is told how far it is."""
-
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Order(NamedTuple):
@@ -70,93 +65,15 @@ class Done(NamedTuple):
 
 def work(paths: Sequence[Entry], order: Order) -> Generator[Done | int, None, None]:
     """Work on files in order; a number stands for so many files in which there is nothing to see."""
-    order = order._replace(alone=_processors() == 1)
+    order = order._replace(alone=processors() == 1)
     if len(paths) < _MANY_FILES or order.alone:
         yield from _all_done(paths, order)
         return
     order = order._replace(alone=True)
-    blocks = _blocks(paths, _FILES)
-    with closing(_together(blocks, lambda block: list(_all_done(block, order)))) as results:
+    cut = blocks(paths, _FILES)
+    with closing(together(cut, lambda block: list(_all_done(block, order)))) as results:
         for result in results:
             yield from result
-
-
-def _processors() -> int:
-    if not hasattr(os, "fork"):
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _blocks(whole: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Cut into blocks that are done in one go, not more than a pipe has room for tickets."""
-    size = max(size, len(whole) // _TICKETS + 1)
-    return [whole[start : start + size] for start in range(0, len(whole), size)]
-
-
-def _together(tasks: Sequence[T], do: Callable[[T], R]) -> Generator[R, None, None]:
-    """Do tasks in two processes, and give the results in order.
-
-    Jobs are seldom spread evenly: so this process begins at the front and the second one at the back, each
-    takes a ticket before every task, and when there are no more they have met.
-    """
-    tickets, deposit = os.pipe()
-    os.write(deposit, bytes(len(tasks)))
-    os.close(deposit)
-
-    def ticketed(some: Iterable[T]) -> Iterator[T]:
-        return (task for task in some if os.read(tickets, 1))
-
-    try:
-        with closing(_Second(lambda: [do(task) for task in ticketed(reversed(tasks))])) as second:
-            done = 0
-            for task in ticketed(tasks):
-                yield do(task)
-                done += 1
-            answer = second.answer() or []
-        missing = tasks[done : len(tasks) - len(answer)]  # all that the second process had, if it broke
-        yield from map(do, missing)
-        yield from reversed(answer)
-    finally:
-        os.close(tickets)
-
-
-class _Second:
-    """A process that does a task beside this one."""
-
-    def __init__(self, task: Callable[[], Any]) -> None:
-        self._pipe, theirs = os.pipe()
-        self._process = os.fork()
-        if self._process:
-            os.close(theirs)
-            return
-        try:
-            import pickle
-
-            answer = pickle.dumps(task(), pickle.HIGHEST_PROTOCOL)
-            with open(theirs, "wb") as file:
-                file.write(answer)
-        finally:
-            os._exit(0)  # whatever happened: the parent does what was not answered
-
-    def answer(self) -> Any:
-        """Wait for what the task returned; None if it could not be done."""
-        import pickle
-
-        with open(self._pipe, "rb", closefd=False) as file:
-            answer = file.read()
-        try:
-            return pickle.loads(answer)  # noqa: S301 - from ourselves
-        except (EOFError, pickle.UnpicklingError):
-            return None
-
-    def close(self) -> None:
-        """End the process: it is done, or nobody waits for it any more."""
-        import signal  # of no use to a run with one process
-
-        os.close(self._pipe)
-        with suppress(ProcessLookupError):
-            os.kill(self._process, signal.SIGINT)
-        os.waitpid(self._process, 0)
 
 
 def _all_done(paths: Sequence[Entry], order: Order) -> Iterator[Done | int]:
@@ -231,9 +148,9 @@ def _inspected(name: str, data: bytes, order: Order) -> Inspected:
     policy, task = order.policy, order.task
     if order.alone or data.count(b"\n---") < _MANY_DOCUMENTS:
         return inspect(name, data, policy, task)
-    blocks = _blocks(list(pieces(data)), _DOCUMENTS)
+    cut = blocks(list(pieces(data)), _DOCUMENTS)
     inspected = Inspected(name)
-    with closing(_together(blocks, lambda parts: inspect_parts(name, parts, policy, task))) as results:
+    with closing(together(cut, lambda parts: inspect_parts(name, parts, policy, task))) as results:
         for below in results:
             inspected.join(below)
     return inspected.settled()

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lint.forecast.clock import Odd, due, odd
+from lint.clock import Odd, due, odd
 from lint.forecast.runs import runs
 from lint.validation.cron import Schedule, parse
 

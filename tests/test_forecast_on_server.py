@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from batch import Tree, cronjob, job, path_of
 
-from lint.forecast.clock import changes, due
+from lint.clock import changes, due
 from lint.forecast.courses import Assumptions, Course, failure, success
 from lint.forecast.plan import Plan, read
 from lint.forecast.runs import runs

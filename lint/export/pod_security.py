@@ -10,8 +10,6 @@ from lint.export.check import Check, pod, said, text, texts
 from lint.pod_security import (
     APPARMOR,
     CAPABILITIES,
-    PROBED_HOSTS,
-    PROC_MOUNTS,
     REFUSED_VOLUMES,
     SELINUX,
     SYSCTLS,
@@ -28,7 +26,8 @@ def pod_security(params: Any, minor: int) -> Iterator[Check]:
     if params.level != "privileged":
         restricted = params.level == "restricted"
         yield _refusals(
-            params.level, [*_of_pod(minor), *_of_contexts(minor, own_users, restricted=restricted)]
+            params.level,
+            [*_of_pod(minor), *_of_containers(), *_of_contexts(own_users, restricted=restricted)],
         )
     if params.level == "restricted":
         yield _refusals("restricted", [*_users(own_users), *_limits()])
@@ -59,7 +58,7 @@ def _each(items: str, name: str, when: str, at: str, found: str) -> str:
 
 
 def _of_pod(minor: int) -> Iterator[str]:
-    """List what a Pod as a whole may not have, and its containers of the network."""
+    """List what a Pod as a whole may not have."""
     yield _each(
         texts(("hostNetwork", "hostPID", "hostIPC")),
         "key",
@@ -91,6 +90,10 @@ def _of_pod(minor: int) -> Iterator[str]:
         "variables.path + '.template.metadata.annotations[' + key + ']'",
         f"'the AppArmor profile ' + {notes}[key]",
     )
+
+
+def _of_containers() -> Iterator[str]:
+    """List what containers may not have of the node's network."""
     yield _each(
         _ALL,
         "c",
@@ -98,16 +101,14 @@ def _of_pod(minor: int) -> Iterator[str]:
         "c.at + '.ports'",
         "'hostPort'",
     )
-    if minor >= PROBED_HOSTS:
-        probes = "c.of.?livenessProbe, c.of.?readinessProbe, c.of.?startupProbe"
-        hooks = "c.of.?lifecycle.?postStart, c.of.?lifecycle.?preStop"
-        host = "(h.?httpGet.?host.orValue('') != '' || h.?tcpSocket.?host.orValue('') != '')"
-        yield _each(
-            _ALL, "c", f"[{probes}, {hooks}].exists(h, {host})", "c.at", "'the host of a probe or hook'"
-        )
+    probes = "c.of.?livenessProbe, c.of.?readinessProbe, c.of.?startupProbe"
+    hooks = "c.of.?lifecycle.?postStart, c.of.?lifecycle.?preStop"
+    host = "(h.?httpGet.?host.orValue('') != '' || h.?tcpSocket.?host.orValue('') != '')"
+    when = f"[{probes}, {hooks}].exists(h, {host})"
+    yield _each(_ALL, "c", when, "c.at", "'the host of a probe or hook'")
 
 
-def _of_contexts(minor: int, own_users: str, *, restricted: bool) -> Iterator[str]:
+def _of_contexts(own_users: str, *, restricted: bool) -> Iterator[str]:
     """List what security contexts of the Pod and its containers may not have."""
     for key in ("seccompProfile", "appArmorProfile"):
         when = f"c.of.?{key}.?type.orValue('') == 'Unconfined'"
@@ -127,10 +128,9 @@ def _of_contexts(minor: int, own_users: str, *, restricted: bool) -> Iterator[st
     yield _each(
         _CONTEXTS, "c", f"{added}.size() > 0", "c.at + '.capabilities.add'", f"'the capability ' + {added}[0]"
     )
-    if minor >= PROC_MOUNTS:
-        unmasked = "c.of.?procMount.orValue('') == 'Unmasked'"
-        spared = "" if restricted else f" && !({own_users})"
-        yield _each(_CONTEXTS, "c", f"{unmasked}{spared}", "c.at + '.procMount'", "'procMount: Unmasked'")
+    unmasked = "c.of.?procMount.orValue('') == 'Unmasked'"
+    spared = "" if restricted else f" && !({own_users})"
+    yield _each(_CONTEXTS, "c", f"{unmasked}{spared}", "c.at + '.procMount'", "'procMount: Unmasked'")
 
 
 def _users(own_users: str) -> Iterator[str]:

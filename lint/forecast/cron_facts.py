@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lint.forecast.clock import Odd
+from lint.clock import Odd
 from lint.forecast.facts import Fact, cause
 from lint.forecast.plan import Plan
 from lint.forecast.words import duration, moment, some

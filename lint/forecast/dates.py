@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lint.forecast.clock import Odd, changes, due, odd
+from lint.clock import Odd, changes, due, odd
 from lint.forecast.courses import Course
 from lint.forecast.cron_facts import About, cron_facts
 from lint.forecast.facts import Fact

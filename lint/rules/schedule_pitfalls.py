@@ -27,7 +27,6 @@ from lint.rule import Bad, Class, Finding, Fix, Good, Rule, Severity, quoted
 from lint.schedule import period_of, schedule_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from typing import Annotated
 
     from annotated_types import Ge  # who validates a policy file imports it
@@ -44,8 +43,6 @@ _AT_NIGHT = 1 << 23 | 0b1111
 """The hours in which clocks are changed."""
 _YEAR = 2027
 """Stands for all others, so that what is said does not depend on the day."""
-_WEEK = 7 * 24 * 60
-"""In minutes; no zone changes its clocks more often."""
 
 
 class Params(NamedTuple):
@@ -159,43 +156,20 @@ def _changing_clocks(job: Job, schedule: "Schedule") -> str:
 
 
 @lru_cache(256)
-def _hit(schedule: "Schedule", zone: str) -> tuple[bool, bool]:
+def _hit(schedule: "Schedule", name: str) -> tuple[bool, bool]:
     """Tell whether a run is due in the time that is skipped, and in the one that comes twice."""
-    from datetime import timedelta
-
-    from lint.validation.cron import next_after
-
-    hit = [False, False]
-    for start, end, back in _changes(zone):
-        run = next_after(schedule, start - timedelta(minutes=1))
-        hit[back] |= run is not None and run < end
-    return hit[0], hit[1]
-
-
-@lru_cache(256)
-def _changes(name: str) -> "tuple[tuple[datetime, datetime, bool], ...]":
-    """Return from when to when a zone's clocks are put, by the clock, and whether they go back."""
-    from bisect import bisect_left
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from lint.clock import odd
 
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # see cron-syntax
-        return ()
-    first = datetime(_YEAR, 1, 1, tzinfo=UTC)
-
-    def offset(minute: int) -> timedelta:
-        return (first + timedelta(minutes=minute)).astimezone(zone).utcoffset() or timedelta()
-
-    changes = []
-    for start in range(0, 52 * _WEEK, _WEEK):
-        before, after = offset(start), offset(start + _WEEK)
-        if before != after:
-            minute = bisect_left(range(start + _WEEK), 1, start, key=lambda one: offset(one) != before)
-            change = first.replace(tzinfo=None) + timedelta(minutes=minute)
-            changes.append((change + min(before, after), change + max(before, after), after < before))
-    return tuple(changes)
+        return False, False
+    year = (datetime(each, 1, 1, tzinfo=UTC) for each in (_YEAR, _YEAR + 1))
+    doubled = {run.doubled for run in odd(schedule, zone, *year)}
+    return False in doubled, True in doubled
 
 
 def _spread(job: Job, text: str) -> Fix | None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from lint.arguments import UserError as LintError
-from lint.chosen import find_policy, read_policy, rule_of
+from lint.chosen import find_policy, ids, read_policy
 from lint.output import MisuseError, paired
 from lint.policy import MODES, Mode, Policy
 from lint.rule import Severity
@@ -123,10 +123,7 @@ def _check(options: argparse.Namespace) -> None:
 def _policy(options: argparse.Namespace, path: str | None) -> Policy:
     """Read a policy, with the rules that the options leave of it."""
     policy = read_policy(path) if path else Policy()
-    selected, ignored = (
-        frozenset(rule_of(name).id for text in texts or () for name in text.replace(",", " ").split())
-        for texts in (options.select, options.ignore)
-    )
+    selected, ignored = ids(options.select), ids(options.ignore)
     return policy.narrowed(selected, ignored, policy.minor)
 
 
